@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The connect side: which process of this node is the peer.
+ *
+ * CLOSE -> SYN_SENT runs in the process that calls connect(), but the source port and the sequence
+ * numbers are not chosen yet; SYN_SENT -> ESTABLISHED knows them, but runs in whatever context the
+ * packet arrived in. So the first remembers the process by the socket, the second by the pair of
+ * initial sequence numbers, and the server's side finds it there: on one node it always comes
+ * later, since it needs the packet that the client sends after its change of state.
+ */
+#ifndef BPF_CLIENT_H
+#define BPF_CLIENT_H
+
+static __always_inline bool is_kubelet(struct task_struct *leader)
+{
+	return kubelet_pid && (__u32)leader->tgid == kubelet_pid &&
+	       leader->start_boottime == kubelet_start;
+}
+
+static __always_inline void client_read(struct client *client, struct task_struct *task,
+					__u32 netns)
+{
+	struct task_struct *leader = task->group_leader;
+
+	client->cgroup = task->cgroups->dfl_cgrp->kn->id;
+	client->netns = netns;
+	client->pid = leader->tgid;
+	client->flags = CALLER_LOCAL | (is_kubelet(leader) ? CALLER_KUBELET : 0);
+	/* of the leader, not of the thread: a pool of workers with numbered names is one caller */
+	bpf_probe_read_kernel_str(client->comm, sizeof(client->comm), leader->comm);
+}
+
+static __always_inline void client_remember(void *map, __u64 key, struct client *client)
+{
+	if (bpf_map_update_elem(map, &key, client, BPF_ANY))
+		COUNT(clients_full);
+}
+
+static __always_inline void client_connecting(struct tcp_sock *tp, __u64 cookie)
+{
+	struct client client = {};
+
+	client_read(&client, bpf_get_current_task_btf(), tp->SKC(skc_net.net)->ns.inum);
+	client_remember(&connecting, cookie, &client);
+}
+
+static __always_inline void client_connected(struct tcp_sock *tp, __u64 cookie)
+{
+	struct client *client = bpf_map_lookup_elem(&connecting, &cookie);
+
+	if (!client)
+		return;
+	client_remember(&clients, numbers_of_client(tp), client);
+	bpf_map_delete_elem(&connecting, &cookie);
+}
+
+/* The client's socket is gone: its server's end may be on another node, and nobody have come for
+ * it. */
+static __always_inline void client_gone(struct tcp_sock *tp, __u64 cookie, int oldstate)
+{
+	__u64 numbers;
+
+	if (oldstate == TCP_SYN_SENT) {
+		bpf_map_delete_elem(&connecting, &cookie);
+		return;
+	}
+	numbers = numbers_of_client(tp);
+	if (bpf_map_lookup_elem(&clients, &numbers))
+		bpf_map_delete_elem(&clients, &numbers);
+}
+
+static __always_inline void client_changed(struct tcp_sock *tp, __u64 cookie, int oldstate,
+					   int newstate)
+{
+	if (oldstate == TCP_CLOSE && newstate == TCP_SYN_SENT)
+		client_connecting(tp, cookie);
+	else if (oldstate == TCP_SYN_SENT && newstate == TCP_ESTABLISHED)
+		client_connected(tp, cookie);
+	else if (newstate == TCP_CLOSE)
+		client_gone(tp, cookie, oldstate);
+}
+
+#endif

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The record of one connection to the target, and the counts of its caller.
+ *
+ * Every connection is counted exactly once, by whichever witness makes its record; the others only
+ * mark it. Where the map of connections is full there is no record to agree on: then the witness
+ * that comes last (the state tracepoint; sockops runs just before it, in the same softirq) counts
+ * alone.
+ *
+ * The caller's entry is found or made before the record, and added to after it: so a record that
+ * could not be made has counted nothing.
+ */
+#ifndef BPF_CONNECTION_H
+#define BPF_CONNECTION_H
+
+#define EEXIST 17
+
+static __always_inline __u32 *endpoint_find(const struct server_socket *s)
+{
+	struct endpoint_key key = {};
+	__u32 *id;
+
+	key.port = s->port;
+	if (addressed) {
+		__builtin_memcpy(key.address, s->local, sizeof(key.address));
+		id = bpf_map_lookup_elem(&endpoints, &key);
+		if (id)
+			return id;
+		__builtin_memset(key.address, 0, sizeof(key.address));
+	}
+	return bpf_map_lookup_elem(&endpoints, &key);
+}
+
+/* At most one wake-up in 10 ms: it is the wake-ups that cost, not the records. */
+static __always_inline __u64 wakeup(__u64 now)
+{
+	if (now - last_wakeup < 10 * 1000 * 1000)
+		return BPF_RB_NO_WAKEUP;
+	last_wakeup = now;
+	return BPF_RB_FORCE_WAKEUP;
+}
+
+static __always_inline void event_send(__u32 type, __u64 cookie, const struct connection *c,
+				       __u64 now, __u64 received, __u64 sent, __u32 error)
+{
+	struct event *event = bpf_ringbuf_reserve(&ring, sizeof(*event), 0);
+
+	if (!event) {
+		COUNT(ring_full);
+		return;
+	}
+	event->time = now;
+	event->connection = cookie;
+	event->key = c->key;
+	event->open_time = type == EVENT_CLOSED ? now - c->opened : 0;
+	event->bytes_received = received;
+	event->bytes_sent = sent;
+	event->type = type;
+	event->peer_port = c->peer_port;
+	event->pid = c->pid;
+	event->error = error;
+	bpf_ringbuf_submit(event, type == EVENT_CALLER ? wakeup(now) : BPF_RB_NO_WAKEUP);
+}
+
+/* Fills in who connects: the peer, and the process if it is one of this node. */
+static __always_inline void caller_identify(struct connection *c, const struct server_socket *s,
+					    __u32 endpoint)
+{
+	struct client *client = bpf_map_lookup_elem(&clients, &s->numbers);
+
+	__builtin_memcpy(c->key.peer, s->peer, sizeof(c->key.peer));
+	c->key.endpoint = endpoint;
+	c->peer_port = s->peer_port;
+	c->server_netns = s->netns;
+	if (!client)
+		return;
+	c->key.cgroup = client->cgroup;
+	__builtin_memcpy(c->key.comm, client->comm, sizeof(c->key.comm));
+	c->key.netns = client->netns;
+	c->key.flags = client->flags | (client->netns == s->netns ? CALLER_SAME_NETNS : 0);
+	c->pid = client->pid;
+}
+
+/* The counts that a record's connection belongs to. */
+static __always_inline struct caller_counts *counts_of(const struct connection *c)
+{
+	__u32 zero = 0;
+
+	if (c->flags & CONNECTION_UNATTRIBUTED)
+		return bpf_map_lookup_elem(&others, &zero);
+	return bpf_map_lookup_elem(&callers, &c->key);
+}
+
+/* Finds or makes the caller's counts; those of the others, and the record marked, when there is no
+ * room. */
+static __always_inline struct caller_counts *counts_make(struct connection *c, __u64 cookie,
+							 __u64 now)
+{
+	struct caller_counts *counts = bpf_map_lookup_elem(&callers, &c->key);
+	struct caller_counts fresh = {};
+
+	if (counts)
+		return counts;
+	/* an old connection's is no news: the program reads them all when it has begun */
+	if (!bpf_map_update_elem(&callers, &c->key, &fresh, BPF_NOEXIST) &&
+	    !(c->flags & CONNECTION_OLD))
+		event_send(EVENT_CALLER, cookie, c, now, 0, 0, 0);
+	counts = bpf_map_lookup_elem(&callers, &c->key);
+	if (counts)
+		return counts;
+	c->flags |= CONNECTION_UNATTRIBUTED;
+	return counts_of(c);
+}
+
+/*
+ * Makes the record of a connection, and counts it, unless another witness has made it. `last`: no
+ * other witness will come, so count even where there is no room for a record.
+ */
+static __always_inline void connection_make(struct connection *c, const struct server_socket *s,
+					    __u32 witness, bool last, __u64 now,
+					    struct totals *totals)
+{
+	struct caller_counts *counts;
+	long r;
+
+	c->opened = now;
+	c->cookie = s->cookie;
+	counts = counts_make(c, s->cookie, now);
+	if (!counts)
+		return;
+	r = bpf_map_update_elem(&connections, &s->cookie, c, BPF_NOEXIST);
+	if (r == -EEXIST)
+		return;
+	if (r) {
+		overflowed = 1;
+		if (!last)
+			return;
+		__sync_fetch_and_add(&counts->untracked, 1);
+		__sync_fetch_and_add(&totals->untracked, 1);
+	}
+	if (c->key.flags & CALLER_LOCAL) {
+		counts->pid = c->pid;
+		bpf_map_delete_elem(&clients, &s->numbers);
+	}
+	if (c->flags & CONNECTION_OLD) {
+		__sync_fetch_and_add(&counts->old, 1);
+		return;
+	}
+	if (!__sync_fetch_and_add(&counts->opened, 1))
+		counts->first = now;
+	counts->last = now;
+	__sync_fetch_and_add(&totals->opened, 1);
+	__sync_fetch_and_add(&totals->first[witness], 1);
+	if (want_events)
+		event_send(EVENT_OPENED, s->cookie, c, now, 0, 0, 0);
+}
+
+/*
+ * A witness saw the handshake complete. `last`: see connection_make(). The count of what a witness
+ * saw is its mark: each sees each connection once.
+ */
+static __always_inline void connection_opened(struct tcp_sock *tp, __u64 cookie, __u32 witness,
+					      bool last, struct totals *totals)
+{
+	struct connection c = {};
+	struct server_socket s;
+	__u32 *endpoint;
+
+	server_socket_read(&s, tp, cookie);
+	endpoint = endpoint_find(&s);
+	if (!endpoint)
+		return;
+	__sync_fetch_and_add(&totals->seen[witness], 1);
+	caller_identify(&c, &s, *endpoint);
+	connection_make(&c, &s, witness, last, bpf_ktime_get_ns(), totals);
+}
+
+/* Comes first, so there is no record yet. */
+static __always_inline void handshake_sockops(struct tcp_sock *tp, __u64 cookie)
+{
+	struct totals *totals = totals_get();
+
+	if (totals && armed)
+		connection_opened(tp, cookie, WITNESS_SOCKOPS, false, totals);
+}
+
+/* Comes last, so there is a record already, but where sockops missed it or is not attached. */
+static __always_inline void handshake_state(struct tcp_sock *tp, __u64 cookie)
+{
+	struct totals *totals = totals_get();
+
+	if (!totals)
+		return;
+	if (bpf_map_lookup_elem(&connections, &cookie))
+		__sync_fetch_and_add(&totals->seen[WITNESS_STATE], 1);
+	else if (armed == ARMED_ALL)
+		connection_opened(tp, cookie, WITNESS_STATE, true, totals);
+}
+
+/*
+ * Sets a flag of a connection's record. Returns false if it was set already, or if the record is
+ * another connection's by now. (Where so many change it at once that all tries fail, the next sweep
+ * or the closing tells it again.)
+ */
+static __always_inline bool connection_set(struct connection *c, __u64 cookie, __u32 flag,
+					   __u32 *before)
+{
+	for (int i = 0; i < 8; i++) {
+		struct connection old = {}, new = {};
+
+		old.state = *(volatile __u64 *)&c->state;
+		if (old.cookie != (__u32)cookie || old.flags & flag)
+			return false;
+		new.state = old.state;
+		new.flags |= flag;
+		if (__sync_val_compare_and_swap(&c->state, old.state, new.state) == old.state) {
+			*before = old.flags;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The application has it: counts that once, whoever tells it. */
+static __always_inline void connection_accepted(struct connection *c, __u64 cookie)
+{
+	struct caller_counts *counts = counts_of(c);
+	__u32 before;
+
+	if (!connection_set(c, cookie, CONNECTION_ACCEPTED, &before))
+		return;
+	if (counts)
+		__sync_fetch_and_add(&counts->accepted, 1);
+	COUNT(accepted);
+	if (before & CONNECTION_CLOSED)
+		bpf_map_delete_elem(&connections, &cookie);
+}
+
+static __always_inline void connection_closed(struct tcp_sock *tp, __u64 cookie)
+{
+	struct connection *c = bpf_map_lookup_elem(&connections, &cookie);
+	struct caller_counts *counts;
+	__u64 now, received, sent;
+	__u32 before;
+	int error;
+
+	if (!c || c->flags & CONNECTION_CLOSED)
+		return;
+	if (!(c->flags & CONNECTION_ACCEPTED) && socket_taken(tp))
+		connection_accepted(c, cookie);
+	now = bpf_ktime_get_ns();
+	error = tp->SK(sk_err);
+	received = payload_received(tp) - c->base_received;
+	sent = payload_sent(tp) - c->base_sent;
+	counts = counts_of(c);
+	if (counts) {
+		__sync_fetch_and_add(&counts->closed, 1);
+		__sync_fetch_and_add(&counts->open_time, now - c->opened);
+		if (received)
+			__sync_fetch_and_add(&counts->bytes_received, received);
+		if (sent)
+			__sync_fetch_and_add(&counts->bytes_sent, sent);
+		if (error)
+			__sync_fetch_and_add(&counts->resets, 1);
+		counts->last = now;
+	}
+	COUNT(closed);
+	if (want_events)
+		event_send(EVENT_CLOSED, cookie, c, now, received, sent, error);
+	/* it can still be accepted: accept() hands out what ended in the queue, too */
+	c->last_data = now;
+	if (accept_attached && !(c->flags & CONNECTION_ACCEPTED) &&
+	    connection_set(c, cookie, CONNECTION_CLOSED, &before) &&
+	    !(before & CONNECTION_ACCEPTED))
+		return;
+	bpf_map_delete_elem(&connections, &cookie);
+}
+
+#endif

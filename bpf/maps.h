@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Maps, knobs and counters of the kernel side. All maps are sized by the program before loading and
+ * never pinned: when the process goes, everything goes.
+ */
+#ifndef BPF_MAPS_H
+#define BPF_MAPS_H
+
+/* Knobs, set between open and load. */
+const volatile bool want_events;     /* write EVENT_OPENED and EVENT_CLOSED */
+const volatile bool accept_attached; /* an accept hook will tell of each accept */
+const volatile __u32 node_netns;     /* inode number of the node's own network namespace */
+const volatile __u32 kubelet_port; /* who listens here, in node_netns, is the kubelet; 0: nobody */
+const volatile __u64 tick_ns;      /* length of a jiffy */
+const volatile __u32 nr_accept;    /* numbers of the two system calls */
+const volatile __u32 nr_accept4;
+
+/* Live switches: in .bss, which the program has mapped. */
+__u64 ports[65536 / 64]; /* bitmap of watched ports */
+__u32 addressed;         /* endpoints that have an address; 0 saves a look-up */
+__u32 armed;             /* enum armed */
+__u32 snapshot_done;     /* what the iterator finds from now on was opened in the window */
+__u32 overflowed;        /* a record found no room: the sweep can't tell what was missed any more */
+__u32 sweep;             /* number of the sweep that is running */
+__u32 kubelet_pid;       /* found by the sweep of files */
+__u64 kubelet_start;     /* with its start time, so that a reused pid is not taken for it */
+__u64 last_wakeup;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__type(key, struct endpoint_key);
+	__type(value, __u32);
+	__uint(max_entries, 1);
+} endpoints SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__type(key, struct caller_key);
+	__type(value, struct caller_counts);
+	__uint(max_entries, 1);
+} callers SEC(".maps");
+
+/* One entry: the counts of connections whose caller found no place in `callers`. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, __u32);
+	__type(value, struct caller_counts);
+	__uint(max_entries, 1);
+} others SEC(".maps");
+
+/* By socket cookie. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__type(key, __u64);
+	__type(value, struct connection);
+	__uint(max_entries, 1);
+} connections SEC(".maps");
+
+/* Client processes by the cookie of a socket in SYN_SENT … */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__type(key, __u64);
+	__type(value, struct client);
+	__uint(max_entries, 1);
+} connecting SEC(".maps");
+
+/* … then by the pair of initial sequence numbers, which both ends know (socket.h). */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__type(key, __u64);
+	__type(value, struct client);
+	__uint(max_entries, 1);
+} clients SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} ring SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__type(key, __u32);
+	__type(value, struct totals);
+	__uint(max_entries, 1);
+} totals SEC(".maps");
+
+static __always_inline struct totals *totals_get(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&totals, &zero);
+}
+
+/* A softirq can interrupt a program in process context on the same CPU, hence atomic. */
+#define COUNT(field)                                                                               \
+	do {                                                                                       \
+		struct totals *totals_ = totals_get();                                             \
+                                                                                                   \
+		if (totals_)                                                                       \
+			__sync_fetch_and_add(&totals_->field, 1);                                  \
+	} while (0)
+
+static __always_inline bool port_watched(__u16 port)
+{
+	return ports[port >> 6] >> (port & 63) & 1;
+}
+
+#endif

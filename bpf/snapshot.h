@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The iterators: what is open now.
+ *
+ * The first sweep finds what was open before the trace; each later one refreshes what is known of
+ * open connections (bytes, when data last moved, whether they still wait in the accept queue), and
+ * finds what all witnesses missed. The kernel holds the socket's or the bucket's lock while the
+ * program runs, so a state that is read here can't change under it (bpf_iter_tcp_seq_show()).
+ */
+#ifndef BPF_SNAPSHOT_H
+#define BPF_SNAPSHOT_H
+
+static __always_inline void sweep_update(struct connection *c, struct tcp_sock *tp, __u64 cookie,
+					 __u64 now)
+{
+	c->bytes_received = payload_received(tp);
+	c->bytes_sent = payload_sent(tp);
+	c->last_data = last_data(tp, now);
+	c->sweep = sweep;
+	c->waiting = !tp->SK(sk_socket);
+	if (!c->waiting)
+		connection_accepted(c, cookie);
+}
+
+/* A connection that has no record: open before the trace, or missed by all witnesses. */
+static __always_inline void sweep_found(struct tcp_sock *tp, __u64 cookie, __u64 now)
+{
+	struct totals *totals = totals_get();
+	struct connection c = {};
+	struct server_socket s;
+	__u32 *endpoint;
+
+	if (!totals || (snapshot_done && overflowed))
+		return;
+	server_socket_read(&s, tp, cookie);
+	endpoint = endpoint_find(&s);
+	if (!endpoint)
+		return;
+	__sync_fetch_and_add(&totals->seen[WITNESS_SNAPSHOT], 1);
+	caller_identify(&c, &s, *endpoint);
+	c.bytes_received = payload_received(tp);
+	c.bytes_sent = payload_sent(tp);
+	c.last_data = last_data(tp, now);
+	c.sweep = sweep;
+	c.waiting = !tp->SK(sk_socket);
+	if (!snapshot_done) {
+		c.flags = CONNECTION_OLD | (c.waiting ? 0 : CONNECTION_ACCEPTED);
+		c.base_received = c.bytes_received;
+		c.base_sent = c.bytes_sent;
+	}
+	connection_make(&c, &s, WITNESS_SNAPSHOT, true, now, totals);
+}
+
+SEC("iter/tcp")
+int snapshot(struct bpf_iter__tcp *ctx)
+{
+	struct sock_common *skc = ctx->sk_common;
+	struct connection *c;
+	struct tcp_sock *tp;
+	__u64 cookie, now;
+
+	if (!skc || !port_watched(skc->skc_num))
+		return 0;
+	switch (skc->skc_state) {
+	case TCP_ESTABLISHED:
+	case TCP_FIN_WAIT1:
+	case TCP_FIN_WAIT2:
+	case TCP_CLOSE_WAIT:
+	case TCP_LAST_ACK:
+	case TCP_CLOSING:
+		break;
+	default:
+		return 0;
+	}
+	tp = bpf_skc_to_tcp_sock(skc);
+	if (!tp)
+		return 0;
+	cookie = socket_cookie(tp, tp);
+	now = bpf_ktime_get_ns();
+	c = bpf_map_lookup_elem(&connections, &cookie);
+	if (c)
+		sweep_update(c, tp, cookie, now);
+	else
+		sweep_found(tp, cookie, now);
+	return 0;
+}
+
+/* Runs once, before the first sweep of connections: which processes hold the clients' ends, and who
+ * is the kubelet. */
+SEC("iter/task_file")
+int snapshot_files(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	struct client client = {};
+	struct socket *socket;
+	struct tcp_sock *tp;
+	struct sock *sk;
+	__u32 netns;
+
+	if (!task || !file)
+		return 0;
+	socket = bpf_sock_from_file(file);
+	if (!socket)
+		return 0;
+	sk = socket->sk;
+	if (!sk ||
+	    (sk->__sk_common.skc_family != AF_INET && sk->__sk_common.skc_family != AF_INET6))
+		return 0;
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (!tp)
+		return 0;
+	netns = tp->SKC(skc_net.net)->ns.inum;
+	if (tp->SKC(skc_state) == TCP_LISTEN) {
+		if (kubelet_port && tp->SKC(skc_num) == kubelet_port && netns == node_netns) {
+			kubelet_start = task->group_leader->start_boottime;
+			kubelet_pid = task->group_leader->tgid;
+		}
+		return 0;
+	}
+	if (!port_watched(bpf_ntohs(tp->SKC(skc_dport))))
+		return 0;
+	client_read(&client, task, netns);
+	client_remember(&clients, numbers_of_client(tp), &client);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What is read of a TCP socket. */
+#ifndef BPF_SOCKET_H
+#define BPF_SOCKET_H
+
+#define AF_INET 2
+#define AF_INET6 10
+#define IPPROTO_TCP 6
+#define IPPROTO_MPTCP 262
+
+#define SK(field) inet_conn.icsk_inet.sk.field
+#define SKC(field) inet_conn.icsk_inet.sk.__sk_common.field
+
+/* The server's end of one connection. */
+struct server_socket {
+	__u64 cookie;
+	__u64 numbers; /* the pair of initial sequence numbers */
+	__u32 local[4];
+	__u32 peer[4];
+	__u16 port;
+	__u16 peer_port;
+	__u32 netns;
+};
+
+/* Made once, and read then: a load costs less than the helper's call, which takes `owner`. */
+static __always_inline __u64 socket_cookie(struct tcp_sock *tp, void *owner)
+{
+	__u64 cookie = tp->SKC(skc_cookie.counter);
+
+	return cookie ? cookie : bpf_get_socket_cookie(owner);
+}
+
+/* Our own port. skc_num is 0 once the port is released, which comes before the change to CLOSE. */
+static __always_inline __u16 socket_port(struct tcp_sock *tp)
+{
+	return bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport);
+}
+
+static __always_inline void address_from_v4(__u32 out[4], __be32 v4)
+{
+	out[0] = 0;
+	out[1] = 0;
+	out[2] = bpf_htonl(0xffff);
+	out[3] = v4;
+}
+
+/*
+ * The numbers that both ends began with, as the server knows them: what the peer's first byte of
+ * payload had, and what our own had. Both ends can tell them at any time (tcp_rcv_nxt_update() and
+ * tcp_snd_una_update() keep rcv_nxt - bytes_received and snd_una - bytes_acked constant), and no
+ * NAT changes them: so a client's socket on this node is matched to the server's, whatever
+ * addresses either of them sees, and two namespaces with the same addresses are not confused.
+ */
+static __always_inline __u64 numbers_of_server(struct tcp_sock *tp)
+{
+	__u32 peer = tp->rcv_nxt - (__u32)tp->bytes_received;
+	__u32 own = tp->snd_una - (__u32)tp->bytes_acked;
+
+	return (__u64)peer << 32 | own;
+}
+
+/* The same pair, from the client's end: its bytes_acked counts its own SYN, too. */
+static __always_inline __u64 numbers_of_client(struct tcp_sock *tp)
+{
+	__u32 own = tp->snd_una - (__u32)tp->bytes_acked + 1;
+	__u32 peer = tp->rcv_nxt - (__u32)tp->bytes_received;
+
+	return (__u64)own << 32 | peer;
+}
+
+static __always_inline void server_socket_read(struct server_socket *out, struct tcp_sock *tp,
+					       __u64 cookie)
+{
+	out->cookie = cookie;
+	out->numbers = numbers_of_server(tp);
+	out->port = socket_port(tp);
+	out->peer_port = bpf_ntohs(tp->SKC(skc_dport));
+	out->netns = tp->SKC(skc_net.net)->ns.inum;
+	if (tp->SKC(skc_family) == AF_INET) {
+		/* on these the kernel leaves anything in the IPv6 fields, and the other way round
+		 */
+		address_from_v4(out->local, tp->SKC(skc_rcv_saddr));
+		address_from_v4(out->peer, tp->SKC(skc_daddr));
+		return;
+	}
+	for (int i = 0; i < 4; i++) {
+		out->local[i] = tp->SKC(skc_v6_rcv_saddr.in6_u.u6_addr32[i]);
+		out->peer[i] = tp->SKC(skc_v6_daddr.in6_u.u6_addr32[i]);
+	}
+}
+
+/*
+ * The application has taken this connection from the queue, or had: sk_socket is what accept()
+ * gives it, SOCK_DEAD what close() leaves (sock_graft(), sock_orphan()). A connection that ends in
+ * the queue has neither when it goes to CLOSE. MPTCP orphans its subflows by itself.
+ */
+static __always_inline bool socket_taken(struct tcp_sock *tp)
+{
+	if (tp->SK(sk_socket))
+		return true;
+	if (bpf_core_field_exists(tp->is_mptcp) && BPF_CORE_READ_BITFIELD(tp, is_mptcp))
+		return false;
+	return tp->SKC(skc_flags) >> SOCK_DEAD & 1;
+}
+
+/* Payload that came in: tcp_rcv_nxt_update() counted the peer's FIN as a byte; tcp_fin() sets DONE.
+ */
+static __always_inline __u64 payload_received(struct tcp_sock *tp)
+{
+	return tp->bytes_received - (tp->SKC(skc_flags) >> SOCK_DONE & 1);
+}
+
+static __always_inline __u64 payload_sent(struct tcp_sock *tp)
+{
+	return tp->bytes_sent - tp->bytes_retrans;
+}
+
+/* When data last moved in either direction; of a connection that never carried any, its opening. */
+static __always_inline __u64 last_data(struct tcp_sock *tp, __u64 now)
+{
+	__u32 jiffies = (__u32)bpf_jiffies64();
+	__u32 received = jiffies - tp->inet_conn.icsk_ack.lrcvtime;
+	__u32 sent = jiffies - tp->lsndtime;
+
+	return now - (received < sent ? received : sent) * tick_ns;
+}
+
+#endif

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The programs, one for each hook (design section 3). Each filters first: most sockets are not
+ * ours. */
+#include "../vmlinux/vmlinux.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "whocalls.h"
+
+#include "maps.h"
+#include "socket.h"
+
+#include "client.h"
+#include "connection.h"
+
+char _license[] SEC("license") = "GPL";
+
+static __always_inline bool server_cares(int oldstate, int newstate)
+{
+	return newstate == TCP_CLOSE || (oldstate == TCP_SYN_RECV && newstate == TCP_ESTABLISHED);
+}
+
+static __always_inline bool client_cares(int oldstate, int newstate)
+{
+	return newstate == TCP_CLOSE || newstate == TCP_SYN_SENT || oldstate == TCP_SYN_SENT;
+}
+
+/*
+ * The first witness of the handshake, the end of each connection, and the connect side.
+ *
+ * When a socket goes to CLOSE its port may be released already and skc_num be 0; inet_sport still
+ * has it, but is one helper away.
+ */
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(tcp_accept, const struct sock *sk, int oldstate, int newstate)
+{
+	__u16 port = sk->__sk_common.skc_num;
+	bool server = port_watched(port);
+	bool client = port_watched(bpf_ntohs(sk->__sk_common.skc_dport));
+	struct tcp_sock *tp;
+	__u64 cookie;
+
+	server = server && server_cares(oldstate, newstate);
+	client = client && client_cares(oldstate, newstate);
+	if (!server && !client && (port || newstate != TCP_CLOSE))
+		return 0;
+	if (sk->sk_protocol != IPPROTO_TCP)
+		return 0;
+	tp = bpf_skc_to_tcp_sock((void *)sk);
+	if (!tp)
+		return 0;
+	if (!port)
+		server = port_watched(socket_port(tp));
+	if (!server && !client)
+		return 0;
+	cookie = socket_cookie(tp, tp);
+	if (server && newstate == TCP_CLOSE)
+		connection_closed(tp, cookie);
+	else if (server)
+		handshake_state(tp, cookie);
+	if (client)
+		client_changed(tp, cookie, oldstate, newstate);
+	return 0;
+}
+
+/* The second witness of the handshake: not subject to the check that makes tracepoints miss on 7.x.
+ */
+SEC("sockops")
+int tcp_accept_sockops(struct bpf_sock_ops *ctx)
+{
+	struct bpf_sock *sk;
+	struct tcp_sock *tp;
+
+	if (ctx->op != BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB || !port_watched(ctx->local_port))
+		return 1;
+	sk = ctx->sk;
+	if (!sk)
+		return 1;
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (tp)
+		handshake_sockops(tp, socket_cookie(tp, ctx));
+	return 1;
+}
+
+/*
+ * The application took a connection from the queue. Its record is found by the cookie, which was
+ * made when the handshake was seen.
+ */
+static __always_inline void accepted(struct tcp_sock *tp)
+{
+	struct totals *totals = totals_get();
+	struct connection *c;
+	__u64 cookie;
+	__u16 port;
+
+	if (!tp || !totals)
+		return;
+	/* 0: it ended in the queue, and has no port any more; accept() hands it out all the same */
+	port = BPF_CORE_READ(tp, SKC(skc_num));
+	if (port && !port_watched(port))
+		return;
+	cookie = BPF_CORE_READ(tp, SKC(skc_cookie.counter));
+	c = bpf_map_lookup_elem(&connections, &cookie);
+	if (!c)
+		return;
+	__sync_fetch_and_add(&totals->seen[WITNESS_ACCEPT], 1);
+	connection_accepted(c, cookie);
+}
+
+SEC("fexit/inet_csk_accept")
+int inet_csk_accept_fexit(void *ctx)
+{
+	__u64 sk = 0;
+
+	if (!bpf_get_func_ret(ctx, &sk))
+		accepted((struct tcp_sock *)sk);
+	return 0;
+}
+
+SEC("kretprobe/inet_csk_accept")
+int inet_csk_accept_kretprobe(struct pt_regs *ctx)
+{
+	accepted((struct tcp_sock *)WHOCALLS_KRETPROBE_RESULT(ctx));
+	return 0;
+}
+
+/*
+ * The TCP socket behind a file descriptor that accept has just returned; of MPTCP, its first
+ * subflow. Should another thread have closed it already, what is read is of something else or
+ * nothing: then there is no record with its cookie.
+ */
+static __always_inline struct tcp_sock *socket_of_fd(unsigned int fd)
+{
+	struct file **files = bpf_get_current_task_btf()->files->fdt->fd, *file = NULL;
+	struct socket *socket;
+	struct sock *sk;
+
+	bpf_probe_read_kernel(&file, sizeof(file), files + fd);
+	socket = BPF_CORE_READ(file, private_data);
+	sk = BPF_CORE_READ(socket, sk);
+	if (BPF_CORE_READ(sk, sk_protocol) == IPPROTO_MPTCP &&
+	    bpf_core_field_exists(struct mptcp_sock, first))
+		sk = BPF_CORE_READ((struct mptcp_sock *)sk, first);
+	return (struct tcp_sock *)sk;
+}
+
+/* Runs at the end of every system call of every process: leaves at once. */
+SEC("tp_btf/sys_exit")
+int BPF_PROG(inet_csk_accept_syscall, struct pt_regs *regs, long ret)
+{
+	__u32 nr = syscall_number(regs);
+
+	if ((nr == nr_accept || nr == nr_accept4) && ret >= 0)
+		accepted(socket_of_fd(ret));
+	return 0;
+}
+
+#include "snapshot.h"

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * What the kernel side and the program share: the shapes of the maps, of the ring's records and of
+ * the counters.
+ *
+ * Every type has fixed widths and explicit padding; the sizes are asserted on both sides at the end
+ * of this file. Times are nanoseconds of CLOCK_MONOTONIC (bpf_ktime_get_ns). Addresses are in
+ * network byte order and in IPv6 form; an IPv4 address a.b.c.d is ::ffff:a.b.c.d. Ports are in host
+ * byte order.
+ */
+#ifndef WHOCALLS_H
+#define WHOCALLS_H
+
+#ifndef __bpf__
+#include <linux/types.h>
+#endif
+
+#define COMM_SIZE 16 /* TASK_COMM_LEN */
+
+/* Who can tell that a handshake completed, or that a connection exists. */
+enum witness {
+	WITNESS_STATE = 0,    /* inet_sock_set_state, SYN_RECV -> ESTABLISHED */
+	WITNESS_SOCKOPS = 1,  /* BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB */
+	WITNESS_ACCEPT = 2,   /* the accept hook, whichever is attached */
+	WITNESS_SNAPSHOT = 3, /* the iterator found it open */
+	WITNESSES = 4,
+};
+
+/*
+ * The first witness of a handshake is armed before the second, so that a handshake that is under
+ * way when the trace begins is either counted by both or, as one from before, by none.
+ */
+enum armed {
+	ARMED_FIRST = 1,
+	ARMED_ALL = 2,
+};
+
+enum caller_flag {
+	CALLER_LOCAL =
+		1, /* the connecting process is on this node: netns, cgroup and comm are known */
+	CALLER_KUBELET = 2,    /* and it is the process that owns the kubelet's port */
+	CALLER_SAME_NETNS = 4, /* client and server share a network namespace */
+};
+
+/* A (local address, port) that is watched; address all zero: any address. Value of the map: the
+ * endpoint's id. */
+struct endpoint_key {
+	__u32 address[4];
+	__u32 port;
+};
+
+/* What the kernel counts by. All that is not known is zero. */
+struct caller_key {
+	__u32 peer[4];
+	__u64 cgroup;         /* cgroup2 id of the client process; 0 unless CALLER_LOCAL */
+	char comm[COMM_SIZE]; /* name of the client's thread group leader */
+	__u32 endpoint;       /* id, index into the target's endpoints */
+	__u32 netns;          /* inode number of the client's network namespace */
+	__u32 flags;          /* enum caller_flag */
+	__u32 reserved;
+};
+
+/* The counts of one caller, since the trace began; only ever growing. */
+struct caller_counts {
+	__u64 opened;         /* handshakes completed */
+	__u64 accepted;       /* connections that the application took, whoever told it */
+	__u64 closed;         /* of those, and of `old`, ended */
+	__u64 bytes_received; /* by the server, payload; of closed connections, less what `old` ones
+				 carried before */
+	__u64 bytes_sent;     /* by the server, payload, without retransmissions; likewise */
+	__u64 first;          /* time of the first connection opened */
+	__u64 last;           /* time of the last connection opened, or closed */
+	__u64 open_time;      /* ns that the closed connections were open, in all */
+	__u32 pid;            /* of the client process that connected last; 0 unless CALLER_LOCAL */
+	__u32 old;            /* connections that were open when the trace began */
+	__u32 untracked; /* opened, but the map of connections was full: their end will not be seen
+			  */
+	__u32 resets;    /* of closed: ended by an error or a reset */
+};
+
+enum connection_flag {
+	CONNECTION_OLD = 1,          /* was open when the trace began */
+	CONNECTION_ACCEPTED = 2,     /* counted as accepted */
+	CONNECTION_UNATTRIBUTED = 4, /* the map of callers was full */
+	CONNECTION_CLOSED = 8, /* ended in the queue; kept for the accept that may still come */
+};
+
+/* One open connection to the target, keyed by its socket's cookie. */
+struct connection {
+	struct caller_key key;
+	__u64 opened;    /* time; of an old connection: when it was found */
+	__u64 last_data; /* time of the last data in either direction, as of the last sweep; 0: not
+			    swept yet */
+	__u64 base_received; /* payload an old connection had carried when it was found */
+	__u64 base_sent;
+	__u64 bytes_received; /* payload as of the last sweep */
+	__u64 bytes_sent;
+	/*
+	 * Flags and the low half of the cookie, changed together by compare-and-exchange: a map's
+	 * entry can be freed and taken by another connection while somebody still looks at it.
+	 */
+	union {
+		__u64 state;
+		struct {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+			__u32 flags; /* enum connection_flag */
+			__u32 cookie;
+#else
+			__u32 cookie;
+			__u32 flags;
+#endif
+		};
+	};
+	__u32 sweep; /* number of the last sweep that found it */
+	__u32 peer_port;
+	__u32 server_netns; /* inode number */
+	__u32 pid;          /* of the client process; 0 unless CALLER_LOCAL */
+	__u32 waiting;      /* as of the last sweep: in the accept queue */
+	__u32 reserved;
+};
+
+/* A client process on this node, between its connect() and the server's side of the handshake. */
+struct client {
+	__u64 cgroup;
+	char comm[COMM_SIZE];
+	__u32 netns;
+	__u32 pid;
+	__u32 flags; /* enum caller_flag */
+	__u32 reserved;
+};
+
+enum event_type {
+	EVENT_CALLER = 1, /* a caller not seen before */
+	EVENT_OPENED = 2,
+	EVENT_CLOSED = 3,
+};
+
+/* One record of the ring buffer. */
+struct event {
+	__u64 time;
+	__u64 connection; /* the socket's cookie */
+	struct caller_key key;
+	__u64 open_time; /* EVENT_CLOSED: ns it was open, since it was found for an old one */
+	__u64 bytes_received;
+	__u64 bytes_sent;
+	__u32 type;
+	__u32 peer_port;
+	__u32 pid;
+	__u32 error; /* EVENT_CLOSED: the socket's error (errno), 0 if none */
+};
+
+/* Counters of what the kernel side did, one set for each CPU; add them up. */
+struct totals {
+	__u64 opened;       /* connections counted, whoever saw them first */
+	__u64 untracked;    /* of those, not followed: the map of connections was full */
+	__u64 ring_full;    /* records that found no room; counts are not touched by it */
+	__u64 clients_full; /* client processes not remembered: the maps of clients were full */
+	__u64 accepted;     /* connections counted under "others" */
+	__u64 closed;
+	__u64 seen[WITNESSES];  /* connections of the target that each witness saw, first or not */
+	__u64 first[WITNESSES]; /* of opened: those that this witness counted, being first */
+};
+
+#define WHOCALLS_ASSERT_SIZE(type, size)                                                           \
+	_Static_assert(sizeof(struct type) == (size),                                              \
+		       "struct " #type " differs between kernel side and program")
+WHOCALLS_ASSERT_SIZE(endpoint_key, 20);
+WHOCALLS_ASSERT_SIZE(caller_key, 56);
+WHOCALLS_ASSERT_SIZE(caller_counts, 80);
+WHOCALLS_ASSERT_SIZE(connection, 136);
+WHOCALLS_ASSERT_SIZE(client, 40);
+WHOCALLS_ASSERT_SIZE(event, 112);
+WHOCALLS_ASSERT_SIZE(totals, 112);
+
+#endif
