@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: MIT */
+/* uthash ends the program when there is no memory, unless it is told what to do instead. */
+#define HASH_NONFATAL_OOM 1
+#define uthash_nonfatal_oom(row) (hash_failed = true)
+
+#include "ledger.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct ledger {
+	size_t limit;
+	size_t n_rows;
+	struct row *newest; /* hash: the row of each key that counts now */
+	struct row *first;  /* list: all rows */
+	struct row *last;
+	struct caller_counts unattributed; /* by the kernel */
+	struct caller_counts beyond;       /* without a row, as of the last complete pass */
+	struct caller_counts pending;      /* likewise, of the pass that runs */
+	struct open_counts others_open;
+	bool refreshing;
+};
+
+/* Keys are compared byte by byte: padding would tell apart what is the same caller. */
+_Static_assert(sizeof(struct caller_key) == 16 + 8 + COMM_SIZE + 4 * 4, "caller_key has padding");
+
+static uint64_t older_time(uint64_t a, uint64_t b)
+{
+	return a && (!b || a < b) ? a : b;
+}
+
+void ledger_sum_counts(struct caller_counts *sum, const struct caller_counts *more)
+{
+	sum->opened += more->opened;
+	sum->accepted += more->accepted;
+	sum->closed += more->closed;
+	sum->bytes_received += more->bytes_received;
+	sum->bytes_sent += more->bytes_sent;
+	sum->open_time += more->open_time;
+	sum->old += more->old;
+	sum->untracked += more->untracked;
+	sum->resets += more->resets;
+	sum->first = older_time(sum->first, more->first);
+	if (more->pid && (!sum->pid || more->last > sum->last))
+		sum->pid = more->pid;
+	if (more->last > sum->last)
+		sum->last = more->last;
+}
+
+void ledger_sum_open(struct open_counts *sum, const struct open_counts *more)
+{
+	sum->open += more->open;
+	sum->idle += more->idle;
+	sum->waiting += more->waiting;
+	sum->old += more->old;
+	sum->old_active += more->old_active;
+	sum->bytes_received += more->bytes_received;
+	sum->bytes_sent += more->bytes_sent;
+	sum->old_bytes += more->old_bytes;
+	if (more->last_data > sum->last_data)
+		sum->last_data = more->last_data;
+	sum->quiet_since = older_time(sum->quiet_since, more->quiet_since);
+}
+
+static uint64_t less(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : 0;
+}
+
+/* What was counted since `base`. That it began with the last thing counted is the best that is
+ * known of a time between two passes. */
+static struct caller_counts counts_since(const struct caller_counts *counts,
+					 const struct caller_counts *base)
+{
+	struct caller_counts since = *counts;
+
+	if (!base)
+		return since;
+	since.opened = less(counts->opened, base->opened);
+	since.accepted = less(counts->accepted, base->accepted);
+	since.closed = less(counts->closed, base->closed);
+	since.bytes_received = less(counts->bytes_received, base->bytes_received);
+	since.bytes_sent = less(counts->bytes_sent, base->bytes_sent);
+	since.open_time = less(counts->open_time, base->open_time);
+	since.old = less(counts->old, base->old);
+	since.untracked = less(counts->untracked, base->untracked);
+	since.resets = less(counts->resets, base->resets);
+	since.first = since.opened ? counts->last : 0;
+	return since;
+}
+
+static bool counts_any(const struct caller_counts *counts)
+{
+	return counts->opened || counts->accepted || counts->closed || counts->bytes_received ||
+	       counts->bytes_sent || counts->open_time || counts->old || counts->untracked ||
+	       counts->resets;
+}
+
+/* What the kernel had counted when the row was last updated. */
+static struct caller_counts row_total(const struct row *row)
+{
+	struct caller_counts total = row->counts;
+
+	if (row->base)
+		ledger_sum_counts(&total, row->base);
+	return total;
+}
+
+static void row_set_counts(struct row *row, const struct caller_counts *counts)
+{
+	uint64_t first = row->counts.first;
+
+	row->counts = counts_since(counts, row->base);
+	if (row->base && first)
+		row->counts.first = first;
+}
+
+/*
+ * Takes the name if it is one of the same caller; returns false if it is another caller's. Nothing
+ * was counted under another name yet: then any will do. The process is the same (its cgroup is):
+ * then its pod got known, or is no longer on the list, and the name that is known stays.
+ */
+static bool row_take_name(struct row *row, const struct who *who)
+{
+	bool same = who_equal(&row->who, who) || !counts_any(&row->counts);
+	bool same_process = row->key.cgroup && row->who.class == who->class;
+
+	if (!same && !(same_process && (!row->who.pod || !who->pod)))
+		return false;
+	if (same || !row->who.pod)
+		row->who = *who;
+	return true;
+}
+
+static void row_free(struct row *row)
+{
+	if (!row)
+		return;
+	free(row->base);
+	free(row);
+}
+
+struct ledger *ledger_new(size_t limit)
+{
+	struct ledger *ledger = calloc(1, sizeof(*ledger));
+
+	if (ledger)
+		ledger->limit = limit;
+	return ledger;
+}
+
+void ledger_free(struct ledger *ledger)
+{
+	struct row *row, *next;
+
+	if (!ledger)
+		return;
+	HASH_CLEAR(hh, ledger->newest);
+	for (row = ledger->first; row; row = next) {
+		next = row->next;
+		row_free(row);
+	}
+	free(ledger);
+}
+
+struct row *ledger_find(struct ledger *ledger, const struct caller_key *key)
+{
+	struct row *row;
+
+	HASH_FIND(hh, ledger->newest, key, sizeof(*key), row);
+	return row;
+}
+
+/* Puts a row in the place of its older one, or in a place of its own. Adding comes first: it can
+ * fail, and two of one key may be there for a moment. */
+static int ledger_insert(struct ledger *ledger, struct row *row)
+{
+	bool hash_failed = false;
+
+	HASH_ADD(hh, ledger->newest, key, sizeof(row->key), row);
+	if (hash_failed)
+		return -ENOMEM;
+	if (row->older)
+		HASH_DELETE(hh, ledger->newest, row->older);
+	return 0;
+}
+
+static int row_make(struct ledger *ledger, const struct caller_key *key,
+		    const struct caller_counts *counts, const struct who *who, struct row *older)
+{
+	struct row *row;
+	int r = -ENOMEM;
+
+	row = calloc(1, sizeof(*row));
+	if (!row)
+		goto out;
+	row->key = *key;
+	row->who = *who;
+	row->older = older;
+	if (older) {
+		row->base = malloc(sizeof(*row->base));
+		if (!row->base)
+			goto out;
+		*row->base = row_total(older);
+	}
+	if (counts)
+		row_set_counts(row, counts);
+	r = ledger_insert(ledger, row);
+	if (r)
+		goto out;
+	if (ledger->last)
+		ledger->last->next = row;
+	else
+		ledger->first = row;
+	ledger->last = row;
+	ledger->n_rows++;
+	row = NULL;
+out:
+	row_free(row);
+	return r;
+}
+
+int ledger_update(struct ledger *ledger, const struct caller_key *key,
+		  const struct caller_counts *counts, const struct who *who)
+{
+	struct row *row = ledger_find(ledger, key);
+	struct caller_counts fresh = {};
+	int r;
+
+	if (row && row_take_name(row, who)) {
+		row->superseded = false;
+		if (counts)
+			row_set_counts(row, counts);
+		return 0;
+	}
+	if (row && counts) {
+		struct caller_counts total = row_total(row);
+
+		fresh = counts_since(counts, &total);
+	} else if (counts) {
+		fresh = *counts;
+	}
+	/* under a new name, but nothing was counted under it: it has not called yet */
+	if (row && !counts_any(&fresh))
+		return 0;
+
+	if (ledger->n_rows < ledger->limit)
+		r = row_make(ledger, key, counts, who, row);
+	else
+		r = -ENOSPC;
+	if (!r)
+		return 1;
+	if (row)
+		row->superseded = true;
+	if (ledger->refreshing)
+		ledger_sum_counts(&ledger->pending, &fresh);
+	return r;
+}
+
+void ledger_begin_refresh(struct ledger *ledger)
+{
+	ledger->pending = (struct caller_counts){};
+	ledger->refreshing = true;
+}
+
+void ledger_end_refresh(struct ledger *ledger)
+{
+	if (ledger->refreshing)
+		ledger->beyond = ledger->pending;
+	ledger->refreshing = false;
+}
+
+void ledger_clear_open(struct ledger *ledger)
+{
+	struct row *row;
+
+	for (row = ledger->first; row; row = row->next)
+		row->open = (struct open_counts){};
+	ledger->others_open = (struct open_counts){};
+}
+
+/* The row that the connection was counted in. A row is left behind when something newer than its
+ * `last` is counted under another identity, so that time tells. NULL: in none. */
+static struct row *row_of_connection(struct ledger *ledger, const struct connection *c)
+{
+	bool old = c->flags & CONNECTION_OLD;
+	struct row *row;
+
+	if (c->flags & CONNECTION_UNATTRIBUTED)
+		return NULL;
+	row = ledger_find(ledger, &c->key);
+	if (row && row->superseded && !old && c->opened > row->counts.last)
+		return NULL;
+	while (row && row->older && (old || c->opened <= row->older->counts.last))
+		row = row->older;
+	return row;
+}
+
+static struct open_counts open_of_connection(const struct connection *c, uint64_t began)
+{
+	bool old = c->flags & CONNECTION_OLD;
+	bool swept = c->last_data;
+	bool active;
+	struct open_counts open = {
+		.open = 1,
+		.old = old,
+		.waiting = !!c->waiting,
+		.bytes_received = less(c->bytes_received, c->base_received),
+		.bytes_sent = less(c->bytes_sent, c->base_sent),
+		.old_bytes = c->base_received + c->base_sent,
+	};
+
+	/* Bytes tell: the kernel's time of last data starts as the time of the handshake. */
+	active = open.bytes_received || open.bytes_sent;
+	open.old_active = old && active;
+	if (active || open.old_bytes)
+		open.last_data = c->last_data;
+	if (swept && !active) {
+		open.idle = 1;
+		open.quiet_since = old ? c->last_data : c->opened;
+		if (!open.quiet_since)
+			open.quiet_since = began;
+	}
+	return open;
+}
+
+int ledger_add_open(struct ledger *ledger, const struct connection *connection, uint64_t began)
+{
+	struct open_counts open;
+	struct row *row;
+
+	if (connection->flags & CONNECTION_CLOSED)
+		return 0;
+	open = open_of_connection(connection, began);
+	row = row_of_connection(ledger, connection);
+	ledger_sum_open(row ? &row->open : &ledger->others_open, &open);
+	return row ? 0 : -ENOENT;
+}
+
+void ledger_set_unattributed(struct ledger *ledger, const struct caller_counts *counts)
+{
+	ledger->unattributed = *counts;
+}
+
+struct row ledger_others(const struct ledger *ledger)
+{
+	struct row others = {
+		.who.class = CLASS_UNKNOWN,
+		.counts = ledger->beyond,
+		.open = ledger->others_open,
+	};
+
+	ledger_sum_counts(&others.counts, &ledger->unattributed);
+	return others;
+}
+
+const struct row *ledger_next(const struct ledger *ledger, const struct row *row)
+{
+	return row ? row->next : ledger->first;
+}
+
+size_t ledger_rows(const struct ledger *ledger)
+{
+	return ledger->n_rows;
+}

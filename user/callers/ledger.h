@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The ledger: who called, how often, since when. Pure: no I/O, no clock, no root.
+ *
+ * The kernel's counts are absolute and only grow; the ledger is handed each caller's counts again
+ * and again and keeps the newest. A caller whose identity changes (its address went to another pod)
+ * gets a new row with the first count that is new under it; the old row keeps what was counted
+ * until then. So the rows of a key always add up to the kernel's counts of it.
+ *
+ *	ledger_begin_refresh()
+ *	ledger_update() for each entry of the kernel's map, ledger_set_unattributed()
+ *	ledger_end_refresh()
+ *	ledger_clear_open(), ledger_add_open() for each open connection
+ */
+#ifndef CALLERS_LEDGER_H
+#define CALLERS_LEDGER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../../bpf/whocalls.h"
+#include "who.h"
+
+#include <uthash.h>
+
+/* What stands open for one caller, as of the last sweep. */
+struct open_counts {
+	uint64_t open;           /* connections, older ones too */
+	uint64_t idle;           /* of those: no data in the window */
+	uint64_t waiting;        /* of those: in the accept queue */
+	uint64_t old;            /* of those: open before the trace */
+	uint64_t old_active;     /* of `old`: data came since */
+	uint64_t bytes_received; /* payload in the window */
+	uint64_t bytes_sent;
+	/* payload, both ways, that old connections had carried before the window */
+	uint64_t old_bytes;
+	uint64_t last_data; /* newest time of data; 0: none known */
+	/* oldest time since which an idle one is idle: its last data, or its opening; 0: none */
+	uint64_t quiet_since;
+};
+
+struct row {
+	struct caller_key key;
+	struct who who;
+	struct caller_counts counts; /* of this row alone */
+	struct open_counts open;
+	/* private: */
+	bool superseded;            /* has another identity now that found no room */
+	struct caller_counts *base; /* kernel's counts when this row began; NULL: all zero */
+	struct row *older;          /* row of the same key with the identity before */
+	struct row *next;           /* in the order in which they were made */
+	UT_hash_handle hh;
+};
+
+struct ledger;
+
+/* Makes a ledger of at most `limit` rows; what comes beyond is added up in ledger_others(). NULL:
+ * no memory. */
+struct ledger *ledger_new(size_t limit);
+void ledger_free(struct ledger *ledger);
+
+/*
+ * Brackets one pass over all of the kernel's counts. Nothing is remembered of a key beyond the
+ * limit, so what they have in all is added up anew in each pass, and shown by ledger_others() from
+ * the end of it on. Each key may come once in a pass.
+ */
+void ledger_begin_refresh(struct ledger *ledger);
+void ledger_end_refresh(struct ledger *ledger);
+
+/*
+ * Takes the kernel's counts of one caller, and who it is now. Returns 1 if this made a new row, 0
+ * if not, -ENOSPC if the ledger is full (the counts go to the others), -ENOMEM (likewise). Outside
+ * of a pass (a single event) rows are made and updated too, but what finds no row waits for the
+ * next pass. `counts` NULL: not known yet, only makes sure of the row.
+ *
+ * That the pod of a process (same cgroup) got known, or is no longer, is no change of identity: the
+ * row takes the name, and keeps it.
+ */
+int ledger_update(struct ledger *ledger, const struct caller_key *key,
+		  const struct caller_counts *counts, const struct who *who);
+
+/* The row of a key (its newest), or NULL. Valid until ledger_free(). */
+struct row *ledger_find(struct ledger *ledger, const struct caller_key *key);
+
+/* Forgets what stands open, before a sweep's results are added with ledger_add_open(). */
+void ledger_clear_open(struct ledger *ledger);
+/*
+ * Adds one open connection to its caller, under the identity that it was counted under. `began`:
+ * when the window began. Records that only wait for their accept (CONNECTION_CLOSED) are ignored.
+ * -ENOENT: no such caller (goes to others).
+ */
+int ledger_add_open(struct ledger *ledger, const struct connection *connection, uint64_t began);
+
+/* The kernel's counts of connections whose caller found no place in its map. */
+void ledger_set_unattributed(struct ledger *ledger, const struct caller_counts *counts);
+
+/* All that has no row: what the kernel could not attribute and what found no room here. */
+struct row ledger_others(const struct ledger *ledger);
+
+/* Walks all rows, in the order in which they were made. Start with NULL. */
+const struct row *ledger_next(const struct ledger *ledger, const struct row *row);
+size_t ledger_rows(const struct ledger *ledger);
+
+/* Adds up: numbers are added, `first` is the oldest, `last` the newest, with its pid. */
+void ledger_sum_counts(struct caller_counts *sum, const struct caller_counts *more);
+void ledger_sum_open(struct open_counts *sum, const struct open_counts *more);
+
+#endif

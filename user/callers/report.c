@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: MIT */
+#include "report.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Rows that are the same caller, while they are being found. */
+struct group {
+	const struct row *first;
+	size_t n_rows;
+};
+
+struct grouping {
+	struct group *groups;
+	size_t n_groups;
+	uint32_t *group_of_row; /* in the order of next_row() */
+	uint32_t *slots;        /* hash table: group's index + 1; 0: free */
+	size_t mask;
+};
+
+static uint64_t mix(uint64_t hash, uint64_t value)
+{
+	hash = (hash ^ value) * 0x9e3779b97f4a7c15ULL;
+	return hash ^ hash >> 32;
+}
+
+static uint64_t mix_string(uint64_t hash, const char *text, size_t max)
+{
+	size_t i;
+
+	for (i = 0; text && i < max && text[i]; i++)
+		hash = (hash ^ (unsigned char)text[i]) * 0x100000001b3ULL;
+	return mix(hash, i);
+}
+
+static uint64_t mix_peer(uint64_t hash, const struct caller_key *key)
+{
+	hash = mix(hash, (uint64_t)key->peer[0] << 32 | key->peer[1]);
+	return mix(hash, (uint64_t)key->peer[2] << 32 | key->peer[3]);
+}
+
+static bool string_same(const char *a, const char *b)
+{
+	return a == b || (a && b && !strcmp(a, b));
+}
+
+static bool peer_same(const struct row *a, const struct row *b)
+{
+	return !memcmp(a->key.peer, b->key.peer, sizeof(a->key.peer));
+}
+
+static bool comm_same(const struct row *a, const struct row *b)
+{
+	return !strncmp(a->key.comm, b->key.comm, COMM_SIZE);
+}
+
+static bool workload_same(const struct row *a, const struct row *b)
+{
+	const struct pod_name *p = a->who.pod, *q = b->who.pod;
+
+	if (!p || !q)
+		return p == q && a->key.cgroup == b->key.cgroup;
+	return p == q || (string_same(p->namespace, q->namespace) &&
+			  string_same(p->kind, q->kind) && string_same(p->workload, q->workload));
+}
+
+/* 127.0.0.1 is another one in each namespace. */
+static bool loopback_same(const struct row *a, const struct row *b)
+{
+	if (!comm_same(a, b))
+		return false;
+	if (a->who.pod && b->who.pod)
+		return who_equal(&a->who, &b->who);
+	return a->who.pod == b->who.pod && a->key.netns == b->key.netns;
+}
+
+static bool caller_same(const struct row *a, const struct row *b)
+{
+	if (a->who.class != b->who.class)
+		return false;
+	switch (a->who.class) {
+	case CLASS_WORKLOAD:
+		return workload_same(a, b);
+	case CLASS_PROCESS:
+		return comm_same(a, b) && a->key.netns == b->key.netns;
+	case CLASS_NODE:
+		return string_same(a->who.node, b->who.node);
+	case CLASS_LOOPBACK:
+		return loopback_same(a, b);
+	case CLASS_PROBE:
+		return true;
+	default:
+		return peer_same(a, b);
+	}
+}
+
+/* Equal for rows that are the same caller. */
+static uint64_t caller_hash(const struct row *row)
+{
+	const struct pod_name *pod = row->who.pod;
+	uint64_t hash = mix(0xcbf29ce484222325ULL, row->who.class);
+
+	switch (row->who.class) {
+	case CLASS_WORKLOAD:
+		if (!pod)
+			return mix(hash, row->key.cgroup);
+		hash = mix_string(hash, pod->namespace, SIZE_MAX);
+		return mix_string(hash, pod->workload, SIZE_MAX);
+	case CLASS_PROCESS:
+		return mix(mix_string(hash, row->key.comm, COMM_SIZE), row->key.netns);
+	case CLASS_NODE:
+		return mix_string(hash, row->who.node, SIZE_MAX);
+	case CLASS_LOOPBACK:
+		hash = mix_string(hash, row->key.comm, COMM_SIZE);
+		return pod ? hash : mix(hash, row->key.netns);
+	case CLASS_PROBE:
+		return hash;
+	default:
+		return mix_peer(hash, &row->key);
+	}
+}
+
+static uint32_t group_find(struct grouping *g, const struct row *row)
+{
+	size_t slot = caller_hash(row) & g->mask;
+
+	for (; g->slots[slot]; slot = (slot + 1) & g->mask) {
+		if (caller_same(g->groups[g->slots[slot] - 1].first, row))
+			return g->slots[slot] - 1;
+	}
+	g->groups[g->n_groups].first = row;
+	g->slots[slot] = ++g->n_groups;
+	return g->n_groups - 1;
+}
+
+static void grouping_deinit(struct grouping *g)
+{
+	free(g->groups);
+	free(g->group_of_row);
+	free(g->slots);
+}
+
+/* The kernel makes a caller's entry before it counts, and not always does. */
+static bool row_is_empty(const struct row *row)
+{
+	return !row->counts.opened && !row->counts.old && !row->counts.accepted &&
+	       !row->counts.closed && !row->open.open;
+}
+
+/* The next row that counts something. */
+static const struct row *next_row(const struct ledger *ledger, const struct row *row)
+{
+	do {
+		row = ledger_next(ledger, row);
+	} while (row && row_is_empty(row));
+	return row;
+}
+
+static int grouping_init(struct grouping *g, const struct ledger *ledger)
+{
+	size_t n = ledger_rows(ledger), size = 16, i = 0;
+	const struct row *row;
+
+	while (size < 2 * n)
+		size *= 2;
+	g->mask = size - 1;
+	g->groups = calloc(n + 1, sizeof(*g->groups));
+	g->group_of_row = calloc(n + 1, sizeof(*g->group_of_row));
+	g->slots = calloc(size, sizeof(*g->slots));
+	if (!g->groups || !g->group_of_row || !g->slots)
+		return -ENOMEM;
+	for (row = next_row(ledger, NULL); row; row = next_row(ledger, row), i++) {
+		g->group_of_row[i] = group_find(g, row);
+		g->groups[g->group_of_row[i]].n_rows++;
+	}
+	return 0;
+}
+
+static int compare_addresses(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct address));
+}
+
+static int compare_strings(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Sorts, and leaves one of each. Returns how many are left. */
+static size_t sort_unique(void *items, size_t n, size_t size,
+			  int (*compare)(const void *, const void *))
+{
+	char *bytes = items;
+	size_t i, kept = 0;
+
+	if (n < 2)
+		return n;
+	qsort(items, n, size, compare);
+	for (i = 1; i < n; i++) {
+		if (!compare(bytes + kept * size, bytes + i * size))
+			continue;
+		kept++;
+		if (kept != i)
+			memcpy(bytes + kept * size, bytes + i * size, size);
+	}
+	return kept + 1;
+}
+
+static const char *row_node(const struct row *row)
+{
+	if (row->who.class == CLASS_WORKLOAD || row->who.class == CLASS_LOOPBACK)
+		return row->who.pod && row->who.pod->node && *row->who.pod->node
+			       ? row->who.pod->node
+			       : NULL;
+	return row->who.node;
+}
+
+static void caller_begin(struct caller *caller, const struct row *row)
+{
+	caller->class = row->who.class;
+	caller->pod = row->who.pod;
+	caller->node = row_node(row);
+	caller->cgroup = row->key.cgroup;
+	memcpy(caller->process, row->key.comm, COMM_SIZE - 1);
+}
+
+static void caller_add(struct caller *caller, const struct row *first, const struct row *row)
+{
+	ledger_sum_counts(&caller->counts, &row->counts);
+	ledger_sum_open(&caller->open, &row->open);
+	if (!comm_same(first, row))
+		caller->process[0] = '\0';
+	if (!string_same(caller->node, row_node(row)))
+		caller->node = NULL;
+	if (caller->cgroup != row->key.cgroup)
+		caller->cgroup = 0;
+	memcpy(&caller->addresses[caller->n_addresses++], row->key.peer, sizeof(struct address));
+	if (row->who.pod && row->who.pod->pod)
+		caller->pods[caller->n_pods++] = row->who.pod->pod;
+}
+
+static void caller_finish(struct caller *caller, uint64_t start_ns)
+{
+	uint64_t data = caller->open.last_data;
+
+	caller->n_addresses = sort_unique(caller->addresses, caller->n_addresses,
+					  sizeof(*caller->addresses), compare_addresses);
+	caller->n_pods =
+		sort_unique(caller->pods, caller->n_pods, sizeof(*caller->pods), compare_strings);
+	caller->pid = caller->process[0] ? caller->counts.pid : 0;
+	caller->first_seen = caller->counts.first;
+	caller->last_seen = caller->counts.last;
+	if (data >= start_ns && data > caller->last_seen)
+		caller->last_seen = data;
+}
+
+static int compare_numbers_down(uint64_t a, uint64_t b)
+{
+	return (a < b) - (a > b);
+}
+
+static int compare_names(const char *a, const char *b)
+{
+	return strcmp(a ? a : "", b ? b : "");
+}
+
+/* After the counts everything that tells callers apart, so that rows don't dance. */
+static int compare_callers(const void *first, const void *second)
+{
+	const struct caller *a = first, *b = second;
+	int r;
+
+	r = (a->class == CLASS_PROBE) - (b->class == CLASS_PROBE);
+	if (!r)
+		r = compare_numbers_down(a->counts.opened, b->counts.opened);
+	if (!r)
+		r = compare_numbers_down(a->open.open, b->open.open);
+	if (!r)
+		r = (int)a->class - (int)b->class;
+	if (!r && a->pod && b->pod) {
+		r = compare_names(a->pod->namespace, b->pod->namespace);
+		if (!r)
+			r = compare_names(a->pod->workload, b->pod->workload);
+		if (!r)
+			r = compare_names(a->pod->kind, b->pod->kind);
+	}
+	if (!r)
+		r = compare_names(a->node, b->node);
+	if (!r)
+		r = compare_names(a->process, b->process);
+	if (!r)
+		r = compare_addresses(&a->addresses[0], &b->addresses[0]);
+	return r;
+}
+
+static void report_sum(struct report *report)
+{
+	size_t i;
+
+	report->attributed = 0;
+	report->unattributed = report->others.counts.opened;
+	report->accepted = report->others.counts.accepted;
+	report->open = report->others.open.open;
+	report->old = report->others.counts.old;
+	for (i = 0; i < report->n_callers; i++) {
+		report->attributed += report->callers[i].counts.opened;
+		report->accepted += report->callers[i].counts.accepted;
+		report->open += report->callers[i].open.open;
+		report->old += report->callers[i].counts.old;
+	}
+}
+
+int report_group(struct report *report, const struct ledger *ledger)
+{
+	size_t n = ledger_rows(ledger), i, offset = 0;
+	struct grouping g = {};
+	const struct row *row;
+	int r;
+
+	report_deinit(report);
+	r = grouping_init(&g, ledger);
+	if (r)
+		goto out;
+	r = -ENOMEM;
+	report->callers = calloc(g.n_groups + 1, sizeof(*report->callers));
+	report->all_addresses = calloc(n + 1, sizeof(*report->all_addresses));
+	report->all_pods = calloc(n + 1, sizeof(*report->all_pods));
+	if (!report->callers || !report->all_addresses || !report->all_pods)
+		goto out;
+	report->n_callers = g.n_groups;
+
+	for (i = 0; i < g.n_groups; i++) {
+		caller_begin(&report->callers[i], g.groups[i].first);
+		report->callers[i].addresses = report->all_addresses + offset;
+		report->callers[i].pods = report->all_pods + offset;
+		offset += g.groups[i].n_rows;
+	}
+	row = next_row(ledger, NULL);
+	for (i = 0; row; row = next_row(ledger, row), i++)
+		caller_add(&report->callers[g.group_of_row[i]], g.groups[g.group_of_row[i]].first,
+			   row);
+	for (i = 0; i < report->n_callers; i++)
+		caller_finish(&report->callers[i], report->start_ns);
+	qsort(report->callers, report->n_callers, sizeof(*report->callers), compare_callers);
+
+	report->others = ledger_others(ledger);
+	report_sum(report);
+	r = 0;
+out:
+	if (r)
+		report_deinit(report);
+	grouping_deinit(&g);
+	return r;
+}
+
+void report_deinit(struct report *report)
+{
+	free(report->callers);
+	free(report->all_addresses);
+	free(report->all_pods);
+	report->callers = NULL;
+	report->all_addresses = NULL;
+	report->all_pods = NULL;
+	report->n_callers = 0;
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/* All that is reported, in one place: what output/ renders. Made from the ledger and the coverage;
+ * pure. */
+#ifndef CALLERS_REPORT_H
+#define CALLERS_REPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../../bpf/whocalls.h"
+#include "address.h"
+#include "ledger.h"
+#include "target.h"
+#include "who.h"
+
+/* A hook that was tried. */
+struct hook {
+	const char *program; /* tcp_accept, sockops, inet_csk_accept, snapshot */
+	const char *hook;    /* tp_btf/inet_sock_set_state …; NULL: none could be attached */
+	const char *why;     /* why not a better one; "" if it is the best */
+	uint64_t seen;       /* connections of the target */
+	uint64_t missed;     /* likewise, that another witness saw */
+	uint64_t healed;     /* likewise, that this one saw and the one before it missed */
+	/* of all runs, the target's or not: bpf_prog_info.recursion_misses */
+	uint64_t recursion_misses;
+};
+#define REPORT_HOOKS 4
+
+/* Counters of things lost; all are shown. */
+struct losses {
+	/* single events without room in the ring, or that made no sense: counts are not touched */
+	uint64_t events;
+	/* connections counted but not followed: their end and bytes are not known */
+	uint64_t untracked;
+	/* client processes not remembered: such a caller is known by its address only */
+	uint64_t clients;
+	/* network namespaces that could not be looked into for open connections */
+	uint64_t namespaces;
+};
+
+/* One line of the table: rows of the ledger that are the same caller. */
+struct caller {
+	enum caller_class class;
+	/* of the first row: kind, namespace, workload; NULL if none */
+	const struct pod_name *pod;
+	/* CLASS_NODE: name; CLASS_WORKLOAD: the pods' node if it is one, else NULL */
+	const char *node;
+	/* client's process, "" if not known, or not one; always terminated */
+	char process[COMM_SIZE];
+	uint32_t pid;    /* of the last to connect; 0 if not known */
+	uint64_t cgroup; /* cgroup2 id, if all rows agree on it; else 0 */
+	struct caller_counts counts;
+	struct open_counts open;
+	const char **pods; /* names, sorted, no duplicates */
+	size_t n_pods;
+	struct address *addresses; /* sorted, no duplicates */
+	size_t n_addresses;
+	/* newest of a connection's opening or closing, or data; 0: none in the window */
+	uint64_t last_seen;
+	uint64_t first_seen; /* oldest opening in the window; 0: none */
+};
+
+struct report {
+	const struct target *target;
+	uint64_t start_ns; /* of the window, CLOCK_MONOTONIC */
+	uint64_t end_ns;
+	/* add to a CLOCK_MONOTONIC time to get nanoseconds since 1970, UTC */
+	int64_t realtime_offset;
+	uint64_t for_ns; /* planned length; 0: until interrupted */
+	bool final;      /* the trace has ended */
+	/* most connections (opened, then open) first; probes after all others */
+	struct caller *callers;
+	size_t n_callers;
+	struct row others; /* callers unknown: no room in a table */
+	uint64_t max_callers;
+	struct totals totals; /* the kernel's own */
+	uint64_t attributed;  /* connections opened in the window whose caller has a row */
+	uint64_t unattributed;
+	uint64_t accepted;
+	uint64_t open;
+	uint64_t old; /* connections that were open before the window */
+	struct hook hooks[REPORT_HOOKS];
+	size_t n_hooks;
+	struct losses losses;
+	const char *const *notes; /* sentences for people, static */
+	size_t n_notes;
+	/* private: what the callers' addresses and pods point into */
+	struct address *all_addresses;
+	const char **all_pods;
+};
+
+/*
+ * Groups the ledger's rows into report->callers, sorts them, and sets others, attributed,
+ * unattributed, accepted, open and old. Rows that count nothing are left out. Reads start_ns; the
+ * rest of *report is left alone. What an earlier call made is freed. 0 or -ENOMEM. Free with
+ * report_deinit(), also after an error.
+ */
+int report_group(struct report *report, const struct ledger *ledger);
+void report_deinit(struct report *report);
+
+#endif

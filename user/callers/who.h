@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* Who a caller is: its class (design: every connection is shown under exactly one) and what is
+ * known of it. */
+#ifndef CALLERS_WHO_H
+#define CALLERS_WHO_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../../bpf/whocalls.h"
+
+enum caller_class {
+	CLASS_WORKLOAD, /* the peer's address belonged to a pod then, or its process is in a pod */
+	CLASS_PROCESS,  /* a process of this node outside any pod */
+	CLASS_NODE,     /* the address of a node, and nothing more can be known from here */
+	CLASS_LOOPBACK, /* from inside the pod itself */
+	CLASS_EXTERNAL, /* none of these, and the pods are known */
+	CLASS_UNKNOWN,  /* an address, and no list of pods to look in */
+	CLASS_PROBE,    /* proven to be this node's kubelet */
+	CLASSES,
+};
+
+/* One pod as far as callers are named by it. Strings belong to whoever made it and outlive the
+ * ledger. */
+struct pod_name {
+	const char *namespace;
+	const char *pod;
+	const char *uid;
+	/* of the workload: Deployment, StatefulSet, DaemonSet, Job, CronJob, ReplicaSet, Pod … */
+	const char *kind;
+	const char *workload; /* its name; a bare pod's own */
+	const char *node;     /* "" if not scheduled */
+};
+
+/* What is known of a caller when it is first seen. */
+struct evidence {
+	const struct caller_key *key;
+	/* the pod whose cgroup the process is in, or NULL */
+	const struct pod_name *pod_by_uid;
+	/* the pod that held the peer's address then, or NULL */
+	const struct pod_name *pod_by_address;
+	/* UID that the cgroup's path tells, or NULL; owned by the caller */
+	const char *cgroup_pod_uid;
+	const char *node_name; /* the node whose address the peer has, or NULL */
+	uint32_t node_netns;   /* inode number of this node's own network namespace */
+	bool pods_known;       /* there is a list of pods to look in */
+};
+
+struct who {
+	enum caller_class class;
+	/* CLASS_WORKLOAD and, if known, CLASS_LOOPBACK; NULL: pod not known */
+	const struct pod_name *pod;
+	const char *node; /* CLASS_NODE: its name */
+};
+
+/* The rules of design section 4, in their order. Pure. */
+struct who who_decide(const struct evidence *evidence);
+
+/* "workload", "probe" … as in the JSON. Static. */
+const char *who_class_name(enum caller_class class);
+
+/* The same class, pod (by UID where both have one: a pod that was read again is still that pod)
+ * and node. */
+bool who_equal(const struct who *a, const struct who *b);
+
+#endif
