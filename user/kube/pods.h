@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/* Pods: read from `kubectl get pods -A -o json`, found by address at a time, by UID, and by
+ * workload. */
+#ifndef KUBE_PODS_H
+#define KUBE_PODS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "../callers/address.h"
+#include "../callers/who.h"
+
+struct pod {
+	struct pod_name name;
+	/* The controller itself, where name.workload is what stands above it: the ReplicaSet of a
+	 * Deployment's pod, the Job of a CronJob's; else as name.workload; "" if there is none. */
+	const char *owner;
+	/* status.podIPs, both families; status.podIP where that is missing */
+	struct address *addresses;
+	size_t n_addresses;
+	/* containerPorts with protocol TCP (the default), of all containers and of init containers
+	 * that stay (restartPolicy Always), no duplicates */
+	uint16_t *ports;
+	size_t n_ports;
+	int64_t started;   /* status.startTime, ns since 1970, UTC; 0: not given */
+	bool host_network; /* shares the node's address: never found by address */
+};
+
+struct pods;
+
+struct pods *pods_new(void);
+void pods_free(struct pods *pods);
+
+/*
+ * Reads a List or PodList (apiVersion v1) item by item: memory is that of one item and of the pods
+ * kept. A single Pod is taken as a list of one. Completed pods (phase Succeeded or Failed) are left
+ * out: their address may be another's by now. One page of a longer list (metadata.continue) is
+ * refused: the pods it lacks would pass for something outside the cluster.
+ *
+ * Returns 0, or a negative errno (-EINVAL: not such a list, or damaged; -E2BIG: an item above 8
+ * MiB; -ENOMEM; or what reading failed with); then `error` holds one sentence for people, with
+ * nothing of the file in it that a terminal would obey: "NAME: [item N (NAMESPACE/POD): ]what was
+ * found; what to do". Pods read before the error stay in *pods. All that was found in *pods before
+ * stays where it is.
+ */
+int pods_read(struct pods *pods, FILE *file, const char *name, char *error, size_t error_size);
+
+/* Opens the file ("-": standard input) and reads it. */
+int pods_read_file(struct pods *pods, const char *path, char *error, size_t error_size);
+
+/* The pod that held the address at `when` (ns since 1970, UTC): host-network pods never, none that
+ * started later; of several the one that started last. One with no start time counts as the first.
+ * NULL if there is none. */
+const struct pod_name *pods_by_address(const struct pods *pods, const struct address *address,
+				       int64_t when);
+
+/* The pod with this UID, or NULL. */
+const struct pod_name *pods_by_uid(const struct pods *pods, const char *uid);
+
+/* The name of the node with this address (status.hostIP, status.hostIPs of any pod that was
+ * kept), or NULL. */
+const char *pods_node_by_address(const struct pods *pods, const struct address *address);
+
+size_t pods_count(const struct pods *pods);
+const struct pod *pods_get(const struct pods *pods, size_t index);
+
+#endif
