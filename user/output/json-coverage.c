@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* What was watched, by what, and what was lost. */
+#include "json-parts.h"
+
+static json_t *json_hook(const struct hook *hook)
+{
+	json_t *json = json_pack("{s:o, s:o, s:o}", "program", json_text(hook->program), "hook",
+				 json_name(hook->hook), "why", json_name(hook->why));
+	json_t *counts;
+
+	if (hook->hook)
+		counts = json_pack("{s:I, s:I, s:I, s:I}", "seen", (json_int_t)hook->seen, "missed",
+				   (json_int_t)hook->missed, "healed", (json_int_t)hook->healed,
+				   "recursion_misses", (json_int_t)hook->recursion_misses);
+	else
+		counts = json_pack("{s:n, s:n, s:n, s:n}", "seen", "missed", "healed",
+				   "recursion_misses");
+	if (json_object_update(json, counts)) {
+		json_decref(json);
+		json = NULL;
+	}
+	json_decref(counts);
+	return json;
+}
+
+json_t *json_hooks(const struct report *report)
+{
+	json_t *hooks = json_array();
+	size_t i;
+	int r = 0;
+
+	for (i = 0; i < report->n_hooks && !r; i++)
+		r = json_array_append_new(hooks, json_hook(&report->hooks[i]));
+	if (!r)
+		return hooks;
+	json_decref(hooks);
+	return NULL;
+}
+
+static json_t *json_watched(const struct report *report)
+{
+	json_t *endpoints = json_array();
+	size_t i;
+	int r = 0;
+
+	for (i = 0; i < report->target->n_endpoints && !r; i++) {
+		json_t *endpoint = json_endpoint(&report->target->endpoints[i]);
+
+		r = json_object_set_new(endpoint, "start", json_time(report, report->start_ns));
+		r = r ? r : json_object_set_new(endpoint, "end", json_time(report, report->end_ns));
+		if (r)
+			json_decref(endpoint);
+		else
+			r = json_array_append_new(endpoints, endpoint);
+	}
+	if (!r)
+		return endpoints;
+	json_decref(endpoints);
+	return NULL;
+}
+
+static json_t *json_notes(const struct report *report)
+{
+	json_t *notes = json_array();
+	size_t i;
+	int r = 0;
+
+	for (i = 0; i < report->n_notes && !r; i++)
+		r = json_array_append_new(notes, json_text(report->notes[i]));
+	if (!r)
+		return notes;
+	json_decref(notes);
+	return NULL;
+}
+
+static json_t *json_losses(const struct losses *losses)
+{
+	return json_pack("{s:I, s:I, s:I, s:I}", "events", (json_int_t)losses->events, "untracked",
+			 (json_int_t)losses->untracked, "clients", (json_int_t)losses->clients,
+			 "namespaces", (json_int_t)losses->namespaces);
+}
+
+/* One watch, from attaching to the end: it can't have gaps. */
+json_t *json_coverage(const struct report *report)
+{
+	return json_pack("{s:o, s:o, s:[], s:o, s:o}", "hooks", json_hooks(report), "endpoints",
+			 json_watched(report), "gaps", "lost", json_losses(&report->losses),
+			 "notes", json_notes(report));
+}

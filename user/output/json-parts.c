@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+#include "json-parts.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "format.h"
+
+/* Length of the UTF-8 character at `text`; 0: it is none. jansson knows what it will take. */
+static size_t character_length(const char *text, size_t max)
+{
+	size_t n;
+
+	for (n = 1; n <= 4 && n <= max && text[n - 1]; n++) {
+		json_t *character = json_stringn(text, n);
+
+		if (character) {
+			json_decref(character);
+			return n;
+		}
+	}
+	return 0;
+}
+
+static json_t *json_text_escaped(const char *text, size_t size)
+{
+	char *escaped = malloc(4 * size + 1), *at = escaped;
+	json_t *json;
+	size_t i = 0;
+
+	if (!escaped)
+		return NULL;
+	while (i < size) {
+		size_t n = character_length(text + i, size - i);
+
+		if (n) {
+			memcpy(at, text + i, n);
+			at += n;
+			i += n;
+		} else {
+			at += sprintf(at, "\\x%02x", (unsigned char)text[i++]);
+		}
+	}
+	json = json_stringn(escaped, at - escaped);
+	free(escaped);
+	return json;
+}
+
+json_t *json_text_max(const char *text, size_t max)
+{
+	size_t size;
+	json_t *json;
+
+	if (!text)
+		return json_null();
+	size = strnlen(text, max);
+	json = json_stringn(text, size);
+	return json ? json : json_text_escaped(text, size);
+}
+
+json_t *json_text(const char *text)
+{
+	return json_text_max(text, SIZE_MAX);
+}
+
+json_t *json_name(const char *text)
+{
+	return json_text(text && *text ? text : NULL);
+}
+
+json_t *json_number_or_null(uint64_t number)
+{
+	return number ? json_integer(number) : json_null();
+}
+
+json_t *json_seconds(uint64_t ns)
+{
+	return json_real(ns / 1e9);
+}
+
+json_t *json_time(const struct report *report, uint64_t ns)
+{
+	char text[FORMAT_TEXT];
+
+	return ns ? json_string(format_time(ns + report->realtime_offset, text)) : json_null();
+}
+
+json_t *json_address(const struct address *address)
+{
+	char text[ADDRESS_TEXT];
+
+	return json_string(address_is_any(address) ? "any" : address_format(address, text));
+}
+
+json_t *json_endpoint(const struct endpoint *endpoint)
+{
+	const struct pod_name *pod = endpoint->pod;
+
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:i}", "namespace",
+			 json_name(pod ? pod->namespace : NULL), "pod",
+			 json_name(pod ? pod->pod : NULL), "uid", json_name(pod ? pod->uid : NULL),
+			 "node", json_name(pod ? pod->node : NULL), "address",
+			 json_address(&endpoint->address), "port", (int)endpoint->port);
+}
+
+json_t *json_target(const struct report *report)
+{
+	json_t *endpoints = json_array();
+	size_t i;
+	int r = 0;
+
+	for (i = 0; i < report->target->n_endpoints && !r; i++)
+		r = json_array_append_new(endpoints, json_endpoint(&report->target->endpoints[i]));
+	if (r) {
+		json_decref(endpoints);
+		return NULL;
+	}
+	return json_pack("{s:o, s:o}", "asked", json_text(report->target->text), "endpoints",
+			 endpoints);
+}
+
+json_t *json_window(const struct report *report)
+{
+	return json_pack("{s:o, s:o, s:o, s:o, s:b}", "start", json_time(report, report->start_ns),
+			 "end", json_time(report, report->end_ns), "seconds",
+			 json_seconds(report->end_ns - report->start_ns), "planned_seconds",
+			 report->for_ns ? json_seconds(report->for_ns) : json_null(), "final",
+			 report->final);
+}
+
+json_t *json_connections(const struct report *report, const struct caller_counts *counts,
+			 const struct open_counts *open)
+{
+	return json_pack(
+		"{s:I, s:I, s:I, s:I, s:n, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:o}", "opened",
+		(json_int_t)counts->opened, "accepted", (json_int_t)counts->accepted, "open",
+		(json_int_t)open->open, "idle", (json_int_t)open->idle, "refused", "closed",
+		(json_int_t)counts->closed, "resets", (json_int_t)counts->resets, "open_seconds",
+		json_seconds(counts->open_time), "untracked", (json_int_t)counts->untracked, "old",
+		(json_int_t)counts->old, "old_open", (json_int_t)open->old, "old_active",
+		(json_int_t)open->old_active, "waiting", (json_int_t)open->waiting, "idle_since",
+		json_time(report, open->quiet_since));
+}
+
+static json_t *json_pods(const struct caller *caller)
+{
+	json_t *pods = json_array();
+	size_t i;
+	int r = 0;
+
+	for (i = 0; i < caller->n_pods && !r; i++)
+		r = json_array_append_new(pods, json_text(caller->pods[i]));
+	if (!r)
+		return pods;
+	json_decref(pods);
+	return NULL;
+}
+
+static json_t *json_addresses(const struct caller *caller)
+{
+	json_t *addresses = json_array();
+	size_t i;
+	int r = 0;
+
+	for (i = 0; i < caller->n_addresses && !r; i++)
+		r = json_array_append_new(addresses, json_address(&caller->addresses[i]));
+	if (!r)
+		return addresses;
+	json_decref(addresses);
+	return NULL;
+}
+
+json_t *json_caller(const struct report *report, const struct caller *caller)
+{
+	const struct pod_name *pod = caller->pod;
+	const char *name = pod ? pod->workload : caller->class == CLASS_NODE ? caller->node : NULL;
+
+	return json_pack(
+		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:n, s:I, s:I, s:n, s:o, "
+		"s:o}",
+		"class", json_text(who_class_name(caller->class)), "kind",
+		json_name(pod ? pod->kind : NULL), "namespace",
+		json_name(pod ? pod->namespace : NULL), "name", json_name(name), "pods",
+		json_pods(caller), "process", json_name(caller->process), "pid",
+		json_number_or_null(caller->pid), "cgroup", json_number_or_null(caller->cgroup),
+		"node", json_name(caller->node), "addresses", json_addresses(caller), "connections",
+		json_connections(report, &caller->counts, &caller->open), "requests",
+		"bytes_received",
+		(json_int_t)(caller->counts.bytes_received + caller->open.bytes_received),
+		"bytes_sent", (json_int_t)(caller->counts.bytes_sent + caller->open.bytes_sent),
+		"service_time", "first_seen", json_time(report, caller->first_seen), "last_seen",
+		json_time(report, caller->last_seen));
+}
+
+json_t *json_others(const struct report *report)
+{
+	const struct row *others = &report->others;
+
+	return json_pack("{s:o, s:I, s:I}", "connections",
+			 json_connections(report, &others->counts, &others->open), "bytes_received",
+			 (json_int_t)(others->counts.bytes_received + others->open.bytes_received),
+			 "bytes_sent",
+			 (json_int_t)(others->counts.bytes_sent + others->open.bytes_sent));
+}
+
+json_t *json_totals(const struct report *report)
+{
+	uint64_t closed = report->others.counts.closed;
+	size_t i;
+
+	for (i = 0; i < report->n_callers; i++)
+		closed += report->callers[i].counts.closed;
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "opened",
+			 (json_int_t)(report->attributed + report->unattributed), "accepted",
+			 (json_int_t)report->accepted, "closed", (json_int_t)closed, "attributed",
+			 (json_int_t)report->attributed, "unattributed",
+			 (json_int_t)report->unattributed, "old", (json_int_t)report->old, "open",
+			 (json_int_t)report->open, "kernel_opened",
+			 (json_int_t)report->totals.opened);
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* The values that JSON is made of. All return a new reference, NULL: no memory. */
+#ifndef OUTPUT_JSON_PARTS_H
+#define OUTPUT_JSON_PARTS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "../callers/report.h"
+
+/* null for NULL. Bytes that are not UTF-8 become \xNN; at most `max` are read. */
+json_t *json_text_max(const char *text, size_t max);
+json_t *json_text(const char *text);
+/* null for NULL and "". */
+json_t *json_name(const char *text);
+
+/* null for 0, where 0 means not known. */
+json_t *json_number_or_null(uint64_t number);
+json_t *json_seconds(uint64_t ns);
+/* Of CLOCK_MONOTONIC; null for 0. */
+json_t *json_time(const struct report *report, uint64_t ns);
+json_t *json_address(const struct address *address);
+
+json_t *json_endpoint(const struct endpoint *endpoint);
+json_t *json_target(const struct report *report);
+json_t *json_window(const struct report *report);
+json_t *json_connections(const struct report *report, const struct caller_counts *counts,
+			 const struct open_counts *open);
+json_t *json_caller(const struct report *report, const struct caller *caller);
+json_t *json_others(const struct report *report);
+json_t *json_totals(const struct report *report);
+json_t *json_hooks(const struct report *report);
+json_t *json_coverage(const struct report *report);
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * JSON, "schema": "whocalls/v1". Pure functions of the report; what is not measured is null, never
+ * 0.
+ *
+ * Beside what the design names, the document has these (times are RFC 3339):
+ *
+ * - window: planned_seconds (null: until interrupted), final (the trace has ended).
+ * - callers[]: pid (of the process that connected last), cgroup (cgroup2 id); null if not known or
+ *   not one. `name` is the workload, or the node of a caller that is one; null if neither is known.
+ * - connections: closed; resets (of closed: ended by an error or a reset); open_seconds (that the
+ *   closed ones were open, in all); untracked (counted, but not followed); old (were open before
+ *   the window); old_open (and still are); old_active (and carried data since); waiting (in the
+ *   accept queue); idle_since (of the one idle longest).
+ * - others: connections, bytes_received and bytes_sent of those whose caller is not known.
+ * - totals: old, open; kernel_opened (the kernel's own total: equals opened at the end).
+ * - coverage: hooks[]: why (not a better one; null: it is the best), recursion_misses; seen and
+ *   missed are null where hook is, for it could not be attached. endpoints[]: start and end of the
+ *   watch. lost: events, untracked, clients, namespaces. notes: sentences.
+ *
+ * Bytes are payload in the window, of closed connections and of open ones as of the last sweep.
+ * Bytes of a name that are not UTF-8 are written as \xNN. An address "any" is every address.
+ *
+ * The report is written piece by piece: memory does not grow with the number of callers.
+ */
+#ifndef OUTPUT_JSON_H
+#define OUTPUT_JSON_H
+
+#include <stdio.h>
+
+#include "../callers/report.h"
+
+/* The document (design section 7), indented, with a newline at its end. 0 or -ENOMEM, or -EIO when
+ * it could not be written (a full disk, a closed pipe): the file is flushed to know. */
+int json_report(FILE *file, const struct report *report);
+
+/*
+ * -o jsonl: one line each, all with "schema", "event" ("start", "caller", "opened", "closed",
+ * "summary") and "time".
+ *
+ * json_event() does not flush: do that once after each batch of events. So its -EIO may come late,
+ * but it comes: json_summary() flushes.
+ *
+ * - start: target, window, hooks [{program, hook, why, seen, missed, recursion_misses}].
+ * - caller, one not seen before: connection (the socket's cookie), peer {address, port}, endpoint
+ *   (as in target; null: not known), class, kind, namespace, name, pod, node, process, pid, cgroup.
+ * - opened: the same of one connection.
+ * - closed: likewise, and open_seconds, bytes_received, bytes_sent, error ("ECONNRESET" …; null).
+ */
+int json_start(FILE *file, const struct report *report);
+/* `who` may be NULL when the caller has no row yet: then class and names are left out. */
+int json_event(FILE *file, const struct report *report, const struct event *event,
+	       const struct who *who);
+/* The document as one line, "event": "summary". */
+int json_summary(FILE *file, const struct report *report);
+
+#endif
