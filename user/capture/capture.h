@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Capture: loads the kernel side, chooses among the hooks that this kernel has, attaches, takes the
+ * snapshot, and hands out what the kernel counts. The only room that knows BPF.
+ */
+#ifndef CAPTURE_CAPTURE_H
+#define CAPTURE_CAPTURE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../../bpf/whocalls.h"
+#include "../callers/report.h"
+#include "../callers/target.h"
+
+struct capture;
+
+struct capture_options {
+	const struct target *target;
+	uint32_t max_callers;     /* entries of the kernel's map of callers */
+	uint32_t max_connections; /* entries of its map of open connections */
+	uint32_t ring_size;       /* bytes: a power of two, at least a page */
+	uint16_t kubelet_port;    /* 0: no probes can be proven */
+	bool events;              /* single connections through the ring, too */
+	const char *btf;          /* file with the kernel's BTF; NULL: /sys/kernel/btf/vmlinux */
+	const char *
+		accept_hook; /* "fexit", "kretprobe", "syscall", "none": that one; NULL: the best */
+	bool verbose;        /* libbpf's own messages on standard error */
+};
+
+/*
+ * Loads, attaches, takes the snapshot: when it returns 0, every connection from then on is counted.
+ * On failure a negative errno, and in `error` what was tried, what the system said and what to do.
+ */
+int capture_open(struct capture **out, const struct capture_options *options, char *error,
+		 size_t error_size);
+
+/* Detaches all hooks: nothing is counted any more. May be called twice. */
+void capture_stop(struct capture *capture);
+
+/* Accepts NULL. */
+void capture_free(struct capture *capture);
+
+/* A file descriptor for epoll: readable when the ring has news that is worth a wake-up. */
+int capture_fd(const struct capture *capture);
+
+/* Reads what is in the ring; `take` is called for each record. Returns their number. */
+int capture_poll(struct capture *capture, void (*take)(const struct event *event, void *arg),
+		 void *arg);
+
+/*
+ * Looks at every open connection (bytes, idle time, queue): in the namespaces that have any, or, if
+ * `everywhere`, in all of this node, which also finds what every witness missed. Returns 0 or
+ * -errno.
+ */
+int capture_sweep(struct capture *capture, bool everywhere);
+
+/* Calls `take` for each caller with its counts since the start. 0, -errno, or what `take` returned.
+ */
+int capture_callers(struct capture *capture,
+		    int (*take)(const struct caller_key *key, const struct caller_counts *counts,
+				void *arg),
+		    void *arg);
+
+/* Calls `take` for each open connection, as of the last sweep. 0, -errno, or what `take` returned.
+ */
+int capture_connections(struct capture *capture,
+			int (*take)(const struct connection *connection, void *arg), void *arg);
+
+/* The counts of connections that found no place in the kernel's map of callers. */
+int capture_unattributed(struct capture *capture, struct caller_counts *counts);
+
+/* Sets window start, hooks, kernel totals and losses of the report. Strings live as long as
+ * capture. */
+int capture_report(struct capture *capture, struct report *report);
+
+#endif

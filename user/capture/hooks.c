@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+#include "hooks.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/bpf.h>
+#include <linux/perf_event.h>
+#include <mntent.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+
+/* What the kernel's BTF puts before a hook's name. */
+static const char *const btf_prefix[] = {
+	[HOOK_TP_BTF] = "btf_trace_", [HOOK_FEXIT] = "",         [HOOK_KRETPROBE] = "",
+	[HOOK_SOCKOPS] = "",          [HOOK_ITER] = "bpf_iter_",
+};
+
+static const char *const section[] = {
+	[HOOK_TP_BTF] = "tp_btf",   [HOOK_FEXIT] = "fexit", [HOOK_KRETPROBE] = "kretprobe",
+	[HOOK_SOCKOPS] = "sockops", [HOOK_ITER] = "iter",
+};
+
+const char *hook_name(enum hook_kind kind, const char *function, char *buf, size_t size)
+{
+	if (kind == HOOK_SOCKOPS)
+		return "sockops";
+	snprintf(buf, size, "%s/%s", section[kind], function);
+	return buf;
+}
+
+struct btf *hooks_btf(const char *file)
+{
+	return file ? btf__parse(file, NULL) : btf__load_vmlinux_btf();
+}
+
+/* Where securityfs is not mounted, a mount of our own that nobody else sees has the same file. */
+static int open_lockdown(void)
+{
+	int fd = open("/sys/kernel/security/lockdown", O_RDONLY | O_CLOEXEC);
+	int fs, mount;
+
+	if (fd >= 0)
+		return fd;
+	fs = fsopen("securityfs", FSOPEN_CLOEXEC);
+	if (fs < 0)
+		return -1;
+	mount = fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0)
+			? -1
+			: fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_RDONLY);
+	if (mount >= 0) {
+		fd = openat(mount, "lockdown", O_RDONLY | O_CLOEXEC);
+		close(mount);
+	}
+	close(fs);
+	return fd;
+}
+
+const char *hooks_lockdown(void)
+{
+	static const char *const modes[] = {"none", "integrity", "confidentiality"};
+	char line[128];
+	ssize_t length;
+	int fd = open_lockdown();
+
+	if (fd < 0)
+		return "unknown";
+	length = read(fd, line, sizeof(line) - 1);
+	close(fd);
+	line[length < 0 ? 0 : length] = '\0';
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+		char active[32];
+
+		snprintf(active, sizeof(active), "[%s]", modes[i]);
+		if (strstr(line, active))
+			return modes[i];
+	}
+	return "unknown";
+}
+
+int hooks_cgroup_root(char *path, size_t size)
+{
+	FILE *mounts = setmntent("/proc/self/mounts", "re");
+	struct mntent *entry;
+	int fd = -ENOENT;
+
+	if (!mounts)
+		return -errno;
+	while (fd < 0 && (entry = getmntent(mounts))) {
+		if (strcmp(entry->mnt_type, "cgroup2"))
+			continue;
+		fd = open(entry->mnt_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (fd < 0)
+			fd = -errno;
+		else
+			snprintf(path, size, "%s", entry->mnt_dir);
+	}
+	endmntent(mounts);
+	return fd;
+}
+
+/* The two instructions: r0 = `result`; exit. */
+static int load(enum hook_kind kind, uint32_t btf_id)
+{
+	const struct bpf_insn program[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K,
+		 .dst_reg = BPF_REG_0,
+		 .imm = kind == HOOK_SOCKOPS},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	static const enum bpf_prog_type types[] = {
+		[HOOK_TP_BTF] = BPF_PROG_TYPE_TRACING,   [HOOK_FEXIT] = BPF_PROG_TYPE_TRACING,
+		[HOOK_KRETPROBE] = BPF_PROG_TYPE_KPROBE, [HOOK_SOCKOPS] = BPF_PROG_TYPE_SOCK_OPS,
+		[HOOK_ITER] = BPF_PROG_TYPE_TRACING,
+	};
+	static const enum bpf_attach_type attach[] = {
+		[HOOK_TP_BTF] = BPF_TRACE_RAW_TP,
+		[HOOK_FEXIT] = BPF_TRACE_FEXIT,
+		[HOOK_KRETPROBE] = 0,
+		[HOOK_SOCKOPS] = BPF_CGROUP_SOCK_OPS,
+		[HOOK_ITER] = BPF_TRACE_ITER,
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = attach[kind],
+		    .attach_btf_id = btf_id);
+
+	return bpf_prog_load(types[kind], "whocalls_try", "GPL", program, 2, &opts);
+}
+
+/* A return probe through perf, as libbpf makes it. */
+static int attach_kretprobe(const char *function)
+{
+	struct perf_event_attr attr = {.size = sizeof(attr), .config = 1 /* retprobe */};
+	FILE *file = fopen("/sys/bus/event_source/devices/kprobe/type", "re");
+	unsigned int type;
+	int r;
+
+	if (!file)
+		return -errno;
+	r = fscanf(file, "%u", &type) == 1 ? 0 : -EINVAL;
+	fclose(file);
+	if (r)
+		return r;
+	attr.type = type;
+	attr.config1 = (uintptr_t)function;
+	r = syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
+	return r < 0 ? -errno : r;
+}
+
+static int attach(int program, enum hook_kind kind, const char *function)
+{
+	char path[256];
+	int root, fd;
+
+	switch (kind) {
+	case HOOK_TP_BTF:
+	case HOOK_FEXIT:
+		return bpf_raw_tracepoint_open(NULL, program);
+	case HOOK_ITER:
+		return bpf_link_create(program, 0, BPF_TRACE_ITER, NULL);
+	case HOOK_SOCKOPS:
+		root = hooks_cgroup_root(path, sizeof(path));
+		if (root < 0)
+			return root;
+		fd = bpf_link_create(program, root, BPF_CGROUP_SOCK_OPS, NULL);
+		close(root);
+		return fd;
+	case HOOK_KRETPROBE:
+		return attach_kretprobe(function);
+	}
+	return -EINVAL;
+}
+
+static void explain(enum hook_kind kind, int r, const char *step, char why[HOOK_WHY])
+{
+	const char *lockdown = hooks_lockdown();
+
+	if (kind == HOOK_KRETPROBE && r == -ENOENT)
+		snprintf(why, HOOK_WHY,
+			 "kretprobe: this kernel has no kprobes (CONFIG_KPROBES is off)");
+	else if (kind == HOOK_SOCKOPS && r == -ENOENT)
+		snprintf(why, HOOK_WHY, "sockops: no cgroup2 is mounted here");
+	else if (r == -EPERM && geteuid() == 0 && strcmp(lockdown, "none") && kind == HOOK_FEXIT)
+		snprintf(why, HOOK_WHY, "fexit refused with EPERM: kernel lockdown is '%s'",
+			 lockdown);
+	else
+		snprintf(why, HOOK_WHY, "%s refused with %s at %s", section[kind],
+			 strerrorname_np(-r), step);
+}
+
+int hook_try(const struct btf *kernel, enum hook_kind kind, const char *function,
+	     char why[HOOK_WHY])
+{
+	const char *step = "load";
+	char name[128];
+	int program = -1, link = -1, id = 0, r = 0;
+
+	why[0] = '\0';
+	if (kind != HOOK_SOCKOPS) {
+		snprintf(name, sizeof(name), "%s%s", btf_prefix[kind], function);
+		id = btf__find_by_name_kind(kernel, name,
+					    kind == HOOK_TP_BTF ? BTF_KIND_TYPEDEF : BTF_KIND_FUNC);
+		if (id < 0 && kind != HOOK_KRETPROBE) {
+			snprintf(why, HOOK_WHY, "this kernel has no %s %s",
+				 kind == HOOK_TP_BTF ? "tracepoint"
+				 : kind == HOOK_ITER ? "iterator"
+						     : "function",
+				 function);
+			return -ENOENT;
+		}
+	}
+	program = load(kind, kind == HOOK_KRETPROBE ? 0 : id);
+	if (program < 0) {
+		r = program;
+	} else {
+		step = "attach";
+		link = attach(program, kind, function);
+		r = link < 0 ? link : 0;
+	}
+	if (r)
+		explain(kind, r, step, why);
+	if (link >= 0)
+		close(link);
+	if (program >= 0)
+		close(program);
+	return r;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What this kernel allows: each hook is tried with a program of two instructions, loaded and
+ * attached for a moment. Whether a program loads says nothing by itself: some kernels refuse only
+ * the attach.
+ */
+#ifndef CAPTURE_HOOKS_H
+#define CAPTURE_HOOKS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct btf;
+
+enum hook_kind {
+	HOOK_TP_BTF, /* `function` is the tracepoint's name */
+	HOOK_FEXIT,  /* … the kernel function's */
+	HOOK_KRETPROBE,
+	HOOK_SOCKOPS, /* on the root of cgroup2 */
+	HOOK_ITER,    /* … the iterator's: tcp, task_file */
+};
+
+#define HOOK_WHY 256
+
+/*
+ * Tries one hook. 0, or a negative errno and in `why` a clause for people: "fexit refused with
+ * EPERM: kernel lockdown is 'integrity'". `kernel` is the running kernel's BTF, as of hooks_btf().
+ */
+int hook_try(const struct btf *kernel, enum hook_kind kind, const char *function,
+	     char why[HOOK_WHY]);
+
+/* The name as libbpf writes it: "tp_btf/inet_sock_set_state". Static or in `buf`. */
+const char *hook_name(enum hook_kind kind, const char *function, char *buf, size_t size);
+
+/* The running kernel's BTF, or that of `file` if not NULL; NULL with errno set. Free with
+ * btf__free(). */
+struct btf *hooks_btf(const char *file);
+
+/* Kernel lockdown's mode: "none", "integrity", "confidentiality", or "unknown". Static. */
+const char *hooks_lockdown(void);
+
+/* Opens the root of cgroup2, wherever it is mounted. A file descriptor or a negative errno. */
+int hooks_cgroup_root(char *path, size_t size);
+
+#endif

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+#include "sweep.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <linux/magic.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+/* Namespaces seen in one walk: a sorted set of inode numbers. */
+struct seen {
+	uint32_t *inums;
+	size_t n, room;
+};
+
+struct walk {
+	const struct bpf_program *program;
+	int link;
+	const uint32_t *only;
+	size_t n_only;
+	struct seen seen;
+	int failed;
+};
+
+static int compare(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static size_t seen_place(const struct seen *seen, uint32_t inum)
+{
+	size_t at = 0, end = seen->n;
+
+	while (at < end) {
+		size_t middle = (at + end) / 2;
+
+		if (seen->inums[middle] < inum)
+			at = middle + 1;
+		else
+			end = middle;
+	}
+	return at;
+}
+
+static bool seen_has(const struct seen *seen, uint32_t inum)
+{
+	size_t at = seen_place(seen, inum);
+
+	return at < seen->n && seen->inums[at] == inum;
+}
+
+static int seen_add(struct seen *seen, uint32_t inum)
+{
+	size_t at = seen_place(seen, inum);
+
+	if (seen->n == seen->room) {
+		size_t room = seen->room ? seen->room * 2 : 64;
+		uint32_t *inums = realloc(seen->inums, room * sizeof(*inums));
+
+		if (!inums)
+			return -ENOMEM;
+		seen->inums = inums;
+		seen->room = room;
+	}
+	memmove(seen->inums + at + 1, seen->inums + at, (seen->n - at) * sizeof(*seen->inums));
+	seen->inums[at] = inum;
+	seen->n++;
+	return 0;
+}
+
+/* The programs write nothing; but a read ends with EAGAIN after a million objects without output.
+ */
+static int drain(int fd)
+{
+	char buf[64];
+	ssize_t n;
+
+	do {
+		n = read(fd, buf, sizeof(buf));
+	} while (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)));
+	return n < 0 ? -errno : 0;
+}
+
+static int run_link(int link)
+{
+	int fd = bpf_iter_create(link), r;
+
+	if (fd < 0)
+		return fd;
+	r = drain(fd);
+	close(fd);
+	return r;
+}
+
+int sweep_run(const struct bpf_program *program)
+{
+	int link = bpf_link_create(bpf_program__fd(program), 0, BPF_TRACE_ITER, NULL), r;
+
+	if (link < 0)
+		return link;
+	r = run_link(link);
+	close(link);
+	return r;
+}
+
+/* Enters the namespace behind `path` unless it was visited, and runs the iterator there. */
+static int visit(struct walk *walk, const char *path)
+{
+	struct statfs fs;
+	struct stat st;
+	uint32_t inum;
+	int fd, r = 0;
+
+	/* stat() is cheap and most processes share few namespaces; one that ended is no failure */
+	if (stat(path, &st))
+		return 0;
+	inum = (uint32_t)st.st_ino;
+	if (walk->only && !bsearch(&inum, walk->only, walk->n_only, sizeof(inum), compare))
+		return 0;
+	if (seen_has(&walk->seen, inum))
+		return 0;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 && (errno == ENOENT || errno == ESRCH))
+		return 0;
+	if (fd >= 0 && (fstatfs(fd, &fs) || fs.f_type != NSFS_MAGIC))
+		goto out; /* a plain file that somebody left under /run/netns */
+	r = seen_add(&walk->seen, inum);
+	if (!r && (fd < 0 || setns(fd, CLONE_NEWNET) || run_link(walk->link)))
+		walk->failed++;
+out:
+	if (fd >= 0)
+		close(fd);
+	return r;
+}
+
+static int visit_all(struct walk *walk, const char *directory, const char *suffix, bool numbers)
+{
+	DIR *dir = opendir(directory);
+	struct dirent *entry;
+	int r = 0;
+
+	if (!dir)
+		return numbers ? -errno : 0;
+	while (!r && (entry = readdir(dir))) {
+		char path[512];
+
+		if (entry->d_name[0] == '.' ||
+		    (numbers && (entry->d_name[0] < '0' || entry->d_name[0] > '9')))
+			continue;
+		snprintf(path, sizeof(path), "%s/%s%s", directory, entry->d_name, suffix);
+		r = visit(walk, path);
+	}
+	closedir(dir);
+	return r;
+}
+
+int sweep_namespaces(const struct bpf_program *program, const uint32_t *only, size_t n_only)
+{
+	struct walk walk = {.program = program, .link = -1, .only = only, .n_only = n_only};
+	int own, r;
+
+	own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	if (own < 0)
+		return -errno;
+	walk.link = bpf_link_create(bpf_program__fd(program), 0, BPF_TRACE_ITER, NULL);
+	if (walk.link < 0) {
+		r = walk.link;
+		goto out;
+	}
+	r = visit_all(&walk, "/proc", "/ns/net", true);
+	if (!r)
+		r = visit_all(&walk, "/run/netns", "", false);
+	if (setns(own, CLONE_NEWNET) && !r)
+		r = -errno;
+out:
+	free(walk.seen.inums);
+	if (walk.link >= 0)
+		close(walk.link);
+	close(own);
+	return r ? r : walk.failed;
+}
+
+uint32_t sweep_own_netns(void)
+{
+	struct stat st;
+
+	return stat("/proc/self/ns/net", &st) ? 0 : (uint32_t)st.st_ino;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* Running the BPF iterators: over the files of all tasks, over the TCP sockets of network
+ * namespaces. */
+#ifndef CAPTURE_SWEEP_H
+#define CAPTURE_SWEEP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct bpf_program;
+
+/* Runs an iterator to its end in this process's own network namespace. 0 or a negative errno. */
+int sweep_run(const struct bpf_program *program);
+
+/*
+ * Runs an iterator of TCP sockets once in each network namespace of the node: those that processes
+ * are in, and those that are mounted under /run/netns. `only` (sorted inode numbers, n_only of
+ * them) limits it to these; NULL: all. Returns the number of namespaces that could not be entered
+ * or read, or a negative errno when nothing could be done. The calling thread is back in its own
+ * namespace after it.
+ */
+int sweep_namespaces(const struct bpf_program *program, const uint32_t *only, size_t n_only);
+
+/* Inode number of this process's own network namespace; 0 if it can't be told. */
+uint32_t sweep_own_netns(void);
+
+#endif
