@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+#include "command.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sysexits.h>
+
+/* stdio keeps that a write failed, but not why: of a pipe, poll() tells whether its reader has
+ * gone. */
+static bool reader_gone(FILE *file)
+{
+	struct pollfd fd = {.fd = fileno(file)};
+
+	return poll(&fd, 1, 0) == 1 && fd.revents & POLLERR;
+}
+
+int command_finish(FILE *file)
+{
+	int failed = ferror(file);
+
+	errno = 0;
+	if (!fflush(file) && !failed)
+		return 0;
+	if (errno == EPIPE || reader_gone(file))
+		return 0;
+	fprintf(stderr,
+		"whocalls: writing to standard output: %s; what was written is not complete\n",
+		errno ? strerror(errno) : "it failed");
+	return EX_IOERR;
+}

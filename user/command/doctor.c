@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+
+#include "../capture/hooks.h"
+#include "../capture/privileges.h"
+#include "command.h"
+
+static const char help[] =
+	"Usage: whocalls doctor [--btf FILE]\n"
+	"\n"
+	"Tells, a line each, what this kernel and these privileges allow, what each\n"
+	"lack costs, and how to mend it. Ends with 0 if tracing is possible here,\n"
+	"with 69 if not.\n";
+
+/* What a lack means. */
+enum need {
+	NEEDED, /* without it there is no tracing */
+	BETTER, /* without it there is less evidence */
+};
+
+struct examination {
+	bool possible;
+	bool accept; /* an accept hook was found */
+};
+
+/* One line: "ok   hook   detail". A lack that is NEEDED ends the hope. */
+__attribute__((format(printf, 5, 6))) static void line(struct examination *examination, bool ok,
+						       enum need need, const char *what,
+						       const char *format, ...)
+{
+	va_list args;
+
+	printf("%-4s  %-31s ", ok ? "ok" : need == NEEDED ? "FAIL" : "lack", what);
+	va_start(args, format);
+	vprintf(format, args);
+	va_end(args);
+	putchar('\n');
+	if (!ok && need == NEEDED)
+		examination->possible = false;
+}
+
+static void examine_kernel(struct examination *examination)
+{
+	struct utsname name;
+	unsigned int major = 0, minor = 0;
+	bool recent;
+
+	if (uname(&name))
+		return;
+	sscanf(name.release, "%u.%u", &major, &minor);
+	recent = major > 5 || (major == 5 && minor >= 12);
+	line(examination, recent, NEEDED, "kernel", "%s %s%s", name.release, name.machine,
+	     recent ? ""
+		    : ": atomics with a result, and socket cookies in tracing programs, came with "
+		      "5.12; use a newer kernel");
+	line(examination, true, BETTER, "lockdown", "%s", hooks_lockdown());
+}
+
+static struct btf *examine_btf(struct examination *examination, const char *file)
+{
+	const char *path = file ? file : "/sys/kernel/btf/vmlinux";
+	struct btf *btf = hooks_btf(file);
+	char error[128] = "";
+	struct stat st;
+
+	if (!btf)
+		libbpf_strerror(errno, error, sizeof(error));
+	if (!btf)
+		line(examination, false, NEEDED, "BTF",
+		     "%s: %s; a kernel with CONFIG_DEBUG_INFO_BTF=y has it, for others give the file with "
+		     "--btf",
+		     path, error);
+	else if (stat(path, &st))
+		line(examination, true, NEEDED, "BTF", "%s", path);
+	else
+		line(examination, true, NEEDED, "BTF", "%s, %lld KiB", path,
+		     (long long)st.st_size / 1024);
+	return btf;
+}
+
+struct examined_hook {
+	enum hook_kind kind;
+	const char *function;
+	enum need need;
+	const char *gives; /* when it is there */
+	const char *costs; /* when it is not */
+};
+
+static const struct examined_hook hooks[] = {
+	{HOOK_TP_BTF, "inet_sock_set_state", NEEDED,
+	 "first witness of the handshake, the end, the client", "nothing can be counted"},
+	{HOOK_SOCKOPS, "", BETTER, "second witness of the handshake",
+	 "what the first witness misses can only be healed by sweeps; it needs cgroup2 mounted, and CAP_NET_ADMIN"},
+	{HOOK_ITER, "tcp", NEEDED, "connections that were open before",
+	 "what was open before would stay unseen"},
+	{HOOK_ITER, "task_file", NEEDED, "processes of old connections, the kubelet",
+	 "old connections would have no process"},
+};
+
+/* Best first; one is enough. */
+static const struct examined_hook accept_hooks[] = {
+	{HOOK_FEXIT, "inet_csk_accept", BETTER, "accepts, as they happen", NULL},
+	{HOOK_KRETPROBE, "inet_csk_accept", BETTER, "accepts, as they happen", NULL},
+	{HOOK_TP_BTF, "sys_exit", BETTER,
+	 "accepts, as they happen; adds a little to every system call of this node", NULL},
+};
+
+static void examine_hook(struct examination *examination, const struct btf *kernel,
+			 const struct examined_hook *hook, bool accept)
+{
+	char buf[128], why[HOOK_WHY];
+	const char *name = hook_name(hook->kind, hook->function, buf, sizeof(buf));
+	int r = hook_try(kernel, hook->kind, hook->function, why);
+
+	if (accept && !r && examination->accept)
+		line(examination, true, BETTER, name, "not needed: a better one is there");
+	else if (!r)
+		line(examination, true, hook->need, name, "%s", hook->gives);
+	else if (accept)
+		line(examination, false, BETTER, name, "%s; the next one is tried", why);
+	else
+		line(examination, false, hook->need, name, "%s; %s", why, hook->costs);
+	if (accept && !r)
+		examination->accept = true;
+}
+
+static void examine_hooks(struct examination *examination, const struct btf *kernel)
+{
+	for (size_t i = 0; i < sizeof(hooks) / sizeof(hooks[0]); i++)
+		examine_hook(examination, kernel, &hooks[i], false);
+	for (size_t i = 0; i < sizeof(accept_hooks) / sizeof(accept_hooks[0]); i++)
+		examine_hook(examination, kernel, &accept_hooks[i], true);
+	if (!examination->accept)
+		line(examination, false, BETTER, "accept",
+		     "no hook: accepts are told when a connection ends, or by a sweep; counts are right");
+}
+
+static void examine_privileges(struct examination *examination)
+{
+	for (size_t i = 0; i < n_privileges; i++) {
+		int held = privilege_held(&privileges[i]);
+
+		line(examination, held == 1, NEEDED, privileges[i].name, "%s%s",
+		     privileges[i].reason, held == 1 ? "" : ": missing; run with sudo");
+	}
+}
+
+/* The kernel charges maps to the memory cgroup since 5.11; before, to RLIMIT_MEMLOCK, which libbpf
+ * raises. */
+static void examine_memory(struct examination *examination)
+{
+	static const char *const files[] = {"/sys/fs/cgroup/memory.max",
+					    "/sys/fs/cgroup/memory/memory.limit_in_bytes"};
+	unsigned long long limit;
+	char text[64] = "";
+	FILE *file = NULL;
+
+	for (size_t i = 0; i < 2 && !file; i++)
+		file = fopen(files[i], "re");
+	if (file) {
+		if (fscanf(file, "%63s", text) != 1)
+			text[0] = '\0';
+		fclose(file);
+	}
+	limit = strtoull(text, NULL, 10);
+	line(examination, true, BETTER, "ring size", "4 MiB by default; --ring-size changes it");
+	if (!limit || limit > 1ULL << 50)
+		line(examination, true, BETTER, "memory limit", "none found");
+	else
+		line(examination, limit >= 64ULL << 20, BETTER, "memory limit", "%llu MiB%s",
+		     limit >> 20,
+		     limit >= 64ULL << 20 ? "" : ": less than 64; use a smaller --max-callers");
+}
+
+static int parse(int argc, char **argv, const char **btf)
+{
+	static const struct option options[] = {
+		{"btf", required_argument, NULL, 'b'},
+		{"help", no_argument, NULL, 'h'},
+		{},
+	};
+	int option;
+
+	opterr = 0;
+	optind = 0;
+	while ((option = getopt_long(argc, argv, ":h", options, NULL)) >= 0) {
+		if (option == 'b') {
+			*btf = optarg;
+		} else if (option == 'h') {
+			fputs(help, stdout);
+			return command_finish(stdout);
+		} else {
+			fprintf(stderr,
+				"whocalls doctor: what is '%s'? See `whocalls doctor --help`\n",
+				argv[optind - 1]);
+			return EX_USAGE;
+		}
+	}
+	if (optind < argc) {
+		fprintf(stderr, "whocalls doctor: what is '%s'? See `whocalls doctor --help`\n",
+			argv[optind]);
+		return EX_USAGE;
+	}
+	return -1;
+}
+
+static int quiet(enum libbpf_print_level level, const char *format, va_list args)
+{
+	(void)level, (void)format, (void)args;
+	return 0;
+}
+
+int doctor_main(int argc, char **argv)
+{
+	struct examination examination = {.possible = true};
+	const char *file = NULL;
+	struct btf *kernel;
+	int status = parse(argc, argv, &file);
+
+	if (status >= 0)
+		return status;
+	libbpf_set_print(quiet);
+	examine_kernel(&examination);
+	examine_privileges(&examination);
+	kernel = examine_btf(&examination, file);
+	if (kernel)
+		examine_hooks(&examination, kernel);
+	btf__free(kernel);
+	examine_memory(&examination);
+	printf("\n%s\n",
+	       examination.possible
+		       ? "Tracing is possible here."
+		       : "Tracing is not possible here: see the lines that begin with FAIL.");
+	status = command_finish(stdout);
+	return status ? status : examination.possible ? 0 : EX_UNAVAILABLE;
+}

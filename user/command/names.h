@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* Names callers: puts together what the pods, the cgroups and the kernel's key tell. */
+#ifndef COMMAND_NAMES_H
+#define COMMAND_NAMES_H
+
+#include <stdint.h>
+
+#include "../callers/who.h"
+#include "../kube/pods.h"
+
+struct names;
+
+/* `pods` may be NULL: no list to look in; it outlives the names. NULL: no memory. */
+struct names *names_new(const struct pods *pods);
+void names_free(struct names *names);
+
+/*
+ * Who a caller is whose connection came at `when` (ns since 1970, UTC). A cgroup is looked up when
+ * its id comes first and remembered, since it can be gone soon.
+ */
+struct who names_find(struct names *names, const struct caller_key *key, int64_t when);
+
+#endif

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: MIT */
+#include "options.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "command.h"
+
+#define MAX_FOR_NS (30ULL * 24 * 3600 * 1000000000)
+
+static const char help[] =
+	"Usage: whocalls trace --port N [--address IP]... [OPTIONS]\n"
+	"       whocalls trace -n NAMESPACE deploy/NAME --pods FILE [OPTIONS]\n"
+	"\n"
+	"Shows live who opens TCP connections to the target on this node; the summary when it ends\n"
+	"(Ctrl-C, or --for). Needs root.\n"
+	"\n"
+	"Target:\n"
+	"  --port N            this TCP port, 1 to 65535, in every network namespace of this node\n"
+	"  --address IP        only at this local address (IPv4 or IPv6); may be given several times\n"
+	"  deploy/NAME, sts/, ds/, rs/, rc/, job/, cj/, pod/\n"
+	"                      the pods of that workload, from --pods; all its TCP ports, or --port\n"
+	"  -n, --namespace NS  the namespace of that workload (default: default)\n"
+	"\n"
+	"Names:\n"
+	"  --pods FILE         what `kubectl get pods -A -o json` wrote; -: standard input\n"
+	"\n"
+	"Output:\n"
+	"  --for DURATION      end after 30s, 10m, 1h30m ...\n"
+	"  -o FORMAT           table (default), wide, json (one document at the end),\n"
+	"                      jsonl (one line for each event)\n"
+	"\n"
+	"Limits and troubles:\n"
+	"  --max-callers N     distinct callers to keep apart (default 16384); what is more is\n"
+	"                      counted as \"others\"\n"
+	"  --max-connections N connections open at once to follow to their end (default 65536);\n"
+	"                      what is more is counted, but when it ends is not known\n"
+	"  --ring-size BYTES   buffer for single events, a power of two (default 4M)\n"
+	"  --btf FILE          the kernel's types, for a kernel without /sys/kernel/btf/vmlinux\n"
+	"  -v, --verbose       libbpf's own messages, too\n"
+	"  -h, --help          this\n"
+	"\n"
+	"`whocalls doctor` tells what this kernel allows.\n";
+
+enum { PORT = 256, ADDRESS, PODS, FOR, MAX_CALLERS, MAX_CONNECTIONS, RING_SIZE, BTF, ACCEPT_HOOK };
+
+static const struct option long_options[] = {
+	{"port", required_argument, NULL, PORT},
+	{"address", required_argument, NULL, ADDRESS},
+	{"namespace", required_argument, NULL, 'n'},
+	{"pods", required_argument, NULL, PODS},
+	{"for", required_argument, NULL, FOR},
+	{"output", required_argument, NULL, 'o'},
+	{"max-callers", required_argument, NULL, MAX_CALLERS},
+	{"max-connections", required_argument, NULL, MAX_CONNECTIONS},
+	{"ring-size", required_argument, NULL, RING_SIZE},
+	{"btf", required_argument, NULL, BTF},
+	{"accept-hook", required_argument, NULL, ACCEPT_HOOK},
+	{"verbose", no_argument, NULL, 'v'},
+	{"help", no_argument, NULL, 'h'},
+	{},
+};
+
+__attribute__((format(printf, 1, 2))) static int wrong(const char *format, ...)
+{
+	va_list args;
+
+	fputs("whocalls trace: ", stderr);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputs("; see `whocalls trace --help`\n", stderr);
+	return EX_USAGE;
+}
+
+/* A whole number at the start of the text; no sign, no space. 0, -EINVAL: none, -ERANGE: too large.
+ */
+static int number_parse(const char *text, const char **end, uint64_t *number)
+{
+	char *rest;
+
+	if (!isdigit((unsigned char)*text))
+		return -EINVAL;
+	errno = 0;
+	*number = strtoull(text, &rest, 10);
+	*end = rest;
+	return -errno;
+}
+
+int duration_parse(const char *text, uint64_t *ns, const char **problem)
+{
+	static const struct {
+		const char *name;
+		uint64_t ns;
+	} units[] = {
+		{"ms", 1000000ULL},      {"s", 1000000000ULL},         {"m", 60000000000ULL},
+		{"h", 3600000000000ULL}, {"d", 24 * 3600000000000ULL},
+	};
+	static const char too_long[] = "it is longer than 30 days";
+	uint64_t sum = 0;
+
+	*problem = "not a duration: write for example 30s, 10m or 1h30m";
+	if (!*text)
+		return -EINVAL;
+	while (*text) {
+		uint64_t number, unit = 0;
+		size_t length;
+		int r = number_parse(text, &text, &number);
+
+		if (r == -ERANGE)
+			*problem = too_long;
+		if (r)
+			return -EINVAL;
+		length = strspn(text, "abcdefghijklmnopqrstuvwxyz");
+		if (!*text) {
+			*problem = "it has no unit: write 10s, 10m or 10h";
+			return -EINVAL;
+		}
+		for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+			if (length == strlen(units[i].name) &&
+			    !strncmp(text, units[i].name, length))
+				unit = units[i].ns;
+		}
+		if (!unit)
+			return -EINVAL;
+		if (number > MAX_FOR_NS / unit || sum + number * unit > MAX_FOR_NS) {
+			*problem = too_long;
+			return -EINVAL;
+		}
+		sum += number * unit;
+		text += length;
+	}
+	if (!sum) {
+		*problem = "it is no time at all";
+		return -EINVAL;
+	}
+	*ns = sum;
+	return 0;
+}
+
+int size_parse(const char *text, uint64_t *bytes)
+{
+	uint64_t number;
+	int shift = 0;
+
+	if (number_parse(text, &text, &number))
+		return -EINVAL;
+	switch (*text) {
+	case 'k':
+	case 'K':
+		shift = 10;
+		break;
+	case 'M':
+		shift = 20;
+		break;
+	case 'G':
+		shift = 30;
+		break;
+	default:
+		break;
+	}
+	if (shift)
+		text++;
+	if (shift && !strcmp(text, "iB"))
+		text += 2;
+	if (*text || number > UINT64_MAX >> shift)
+		return -EINVAL;
+	*bytes = number << shift;
+	return 0;
+}
+
+static int set_port(struct options *options, const char *text)
+{
+	const char *end;
+	uint64_t number;
+
+	if (number_parse(text, &end, &number) || *end || number < 1 || number > 65535)
+		return wrong("--port %s: a TCP port is a number from 1 to 65535", text);
+	options->port = (uint16_t)number;
+	return -1;
+}
+
+static int add_address(struct options *options, const char *text)
+{
+	struct address *addresses, address;
+	char shown[ADDRESS_TEXT];
+
+	if (address_parse(text, &address))
+		return wrong("--address %s: not an IPv4 or IPv6 address", text);
+	if (address_is_any(&address) || !strcmp(address_format(&address, shown), "0.0.0.0"))
+		return wrong("--address %s: that is every address; leave --address out", text);
+	addresses = realloc(options->addresses, (options->n_addresses + 1) * sizeof(*addresses));
+	if (!addresses)
+		return wrong("out of memory");
+	addresses[options->n_addresses++] = address;
+	options->addresses = addresses;
+	return -1;
+}
+
+static int set_output(struct options *options, const char *text)
+{
+	static const char *const names[] = {"table", "wide", "json", "jsonl"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (!strcmp(text, names[i])) {
+			options->output = (enum output_format)i;
+			return -1;
+		}
+	}
+	return wrong("-o %s: the formats are table, wide, json and jsonl", text);
+}
+
+static int set_for(struct options *options, const char *text)
+{
+	const char *problem;
+
+	if (duration_parse(text, &options->for_ns, &problem))
+		return wrong("--for %s: %s", text, problem);
+	return -1;
+}
+
+static int set_ring_size(struct options *options, const char *text)
+{
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), bytes;
+
+	if (size_parse(text, &bytes) || bytes < page || bytes > 1 << 30 || (bytes & (bytes - 1)))
+		return wrong("--ring-size %s: a power of two from %llu (a page) to 1G", text,
+			     (unsigned long long)page);
+	options->ring_size = (uint32_t)bytes;
+	return -1;
+}
+
+static int set_entries(uint32_t *entries, const char *option, const char *text)
+{
+	const char *end;
+	uint64_t number;
+
+	if (number_parse(text, &end, &number) || *end || number < 1 || number > 16 << 20)
+		return wrong("%s %s: a number from 1 to %d", option, text, 16 << 20);
+	*entries = (uint32_t)number;
+	return -1;
+}
+
+/* Forces a lesser hook than the best, so that tests can try each one on one kernel. */
+static int set_accept_hook(struct options *options, const char *text)
+{
+	if (strcmp(text, "fexit") && strcmp(text, "kretprobe") && strcmp(text, "syscall") &&
+	    strcmp(text, "none"))
+		return wrong("--accept-hook %s: fexit, kretprobe, syscall or none", text);
+	options->accept_hook = text;
+	return -1;
+}
+
+static int take(struct options *options, int option, const char *text, char **argv)
+{
+	switch (option) {
+	case PORT:
+		return set_port(options, text);
+	case ADDRESS:
+		return add_address(options, text);
+	case 'n':
+		options->namespace = text;
+		return -1;
+	case PODS:
+		options->pods = text;
+		return -1;
+	case FOR:
+		return set_for(options, text);
+	case 'o':
+		return set_output(options, text);
+	case MAX_CALLERS:
+		return set_entries(&options->max_callers, "--max-callers", text);
+	case MAX_CONNECTIONS:
+		return set_entries(&options->max_connections, "--max-connections", text);
+	case RING_SIZE:
+		return set_ring_size(options, text);
+	case BTF:
+		options->btf = text;
+		return -1;
+	case ACCEPT_HOOK:
+		return set_accept_hook(options, text);
+	case 'v':
+		options->verbose = true;
+		return -1;
+	case 'h':
+		fputs(help, stdout);
+		return command_finish(stdout);
+	case ':':
+		return wrong("%s needs a value", argv[optind - 1]);
+	default:
+		/* optopt is 0 for an unknown long option, the unknown letter of a short one (maybe
+		 * of several in one), and a known one's for a long option that was given a value */
+		if (optopt == 'v' || optopt == 'h')
+			return wrong("%s: it takes no value", argv[optind - 1]);
+		if (optopt)
+			return wrong("there is no option -%c", optopt);
+		return wrong("there is no option %s", argv[optind - 1]);
+	}
+}
+
+/* What is right by itself but not together. */
+static int check(struct options *options)
+{
+	if (!options->target && !options->port)
+		return wrong("no target: give --port N, or deploy/NAME with -n and --pods");
+	if (options->target && options->n_addresses)
+		return wrong("--address goes with --port; %s has its own addresses",
+			     options->target);
+	if (options->target && !options->pods)
+		return wrong("%s: there is no list of pods to look in; give one with --pods FILE "
+			     "(kubectl get pods -A -o json), or trace a port with --port",
+			     options->target);
+	if (options->namespace && !options->target)
+		return wrong("-n goes with a target such as deploy/NAME");
+	return -1;
+}
+
+int options_parse(struct options *options, int argc, char **argv)
+{
+	int option, status = -1;
+
+	*options = (struct options){
+		.ring_size = 4 << 20, .max_callers = 16384, .max_connections = 65536};
+	opterr = 0;
+	optind = 0; /* glibc: begin anew, whatever was read before */
+	while (status < 0 && (option = getopt_long(argc, argv, ":n:o:vh", long_options, NULL)) >= 0)
+		status = take(options, option, optarg, argv);
+	if (status >= 0)
+		return status;
+	if (optind < argc)
+		options->target = argv[optind++];
+	if (optind < argc)
+		return wrong("one target at a time: what is '%s'?", argv[optind]);
+	return check(options);
+}
+
+void options_deinit(struct options *options)
+{
+	free(options->addresses);
+	options->addresses = NULL;
+}
