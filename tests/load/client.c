@@ -1,0 +1,564 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The connecting side: one thread, one epoll, a slot for each connection under way.
+ *
+ * Each connection is tried once and ends up in exactly one of connections (the handshake completed,
+ * as the client sees it), refused and failed. Only a lack of local ports (EADDRNOTAVAIL), where no
+ * packet has left, is tried again; that is counted in retries.
+ *
+ * Ports: whoever sends the first FIN keeps (addresses, ports) in TIME_WAIT for a minute, and a
+ * client has 28,232 ports by default. bind() to an address would take a port that is free for
+ * *all* destinations, so IP_BIND_ADDRESS_NO_PORT puts the choice off to connect(), where only the
+ * same four-tuple matters: 28,232 for each source address and minute, whichever side closes. With
+ * 256 source addresses 200,000 connections need 782 each. Mode reset leaves no TIME_WAIT, and
+ * single requests in http mode leave it with the server, where it is no obstacle to a newer SYN.
+ *
+ * The accept queue: open, close and http wait for the server's answer, so no more than
+ * --concurrency connections are ever queued, and every connection that the client has seen the
+ * server has seen. In reset, fastclose and hold the queue is the only brake: when more than the
+ * backlog are queued, the client may count connections whose last ACK the server has dropped.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <arpa/inet.h>
+#include <err.h>
+#include <errno.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "load.h"
+
+#ifndef IP_BIND_ADDRESS_NO_PORT
+#define IP_BIND_ADDRESS_NO_PORT 24
+#endif
+
+#define HEAD_SIZE 2048 /* longest head of an HTTP response */
+#define SCAN_MS 20     /* how often slots are looked through for timeouts */
+
+enum state {
+	FREE,
+	CONNECTING,
+	EXCHANGE, /* sending, or waiting for what comes back, or for the server's FIN */
+	HELD,
+};
+
+struct slot {
+	enum state state;
+	int fd;
+	bool polled;
+	bool shut;         /* our FIN is sent */
+	uint64_t since;    /* ms, of this state */
+	uint64_t unsent;   /* bytes */
+	uint64_t requests; /* still to do */
+	uint64_t body;     /* bytes of the response still to come */
+	size_t head_size;  /* of the response so far; 0 also while in the body */
+	const char *data;  /* the request, or NULL: zeros */
+	size_t source;
+	char head[HEAD_SIZE];
+};
+
+static struct {
+	uint64_t connections, failed, refused, retries, broken, requests;
+	uint64_t bytes_sent, bytes_received;
+	uint64_t *by_source;
+} counters;
+
+static const struct client_options *options;
+static struct sockaddr_storage to, own; /* own: the address the kernel chose, if it was to */
+static struct slot *slots;
+static size_t n_slots, busy; /* busy: CONNECTING or EXCHANGE */
+static size_t *free_slots, n_free;
+static int epoll;
+static volatile sig_atomic_t stop;
+static const char zeros[65536];
+static char request[512];
+static size_t request_size;
+
+static void on_signal(int number)
+{
+	(void)number;
+	stop = 1;
+}
+
+static void slot_free(struct slot *slot)
+{
+	if (slot->state == CONNECTING || slot->state == EXCHANGE)
+		busy--;
+	if (slot->fd >= 0)
+		close(slot->fd);
+	slot->state = FREE;
+	slot->fd = -1;
+	free_slots[n_free++] = slot - slots;
+}
+
+static void slot_break(struct slot *slot)
+{
+	counters.broken++;
+	slot_free(slot);
+}
+
+static void slot_poll(struct slot *slot, uint32_t events)
+{
+	struct epoll_event event = {.events = events, .data.ptr = slot};
+
+	if (epoll_ctl(epoll, slot->polled ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, slot->fd, &event))
+		err(EX_OSERR, "epoll_ctl");
+	slot->polled = true;
+}
+
+static void request_next(struct slot *slot)
+{
+	slot->data = request;
+	slot->unsent = request_size;
+	slot->head_size = 0;
+	slot->body = 0;
+}
+
+/* Sends what it can. 0: all; -EAGAIN: more to send; another -errno. */
+static int slot_send(struct slot *slot)
+{
+	while (slot->unsent) {
+		size_t size = slot->unsent;
+		const char *data = zeros;
+		ssize_t n;
+
+		if (slot->data)
+			data = slot->data + request_size - slot->unsent;
+		else if (size > sizeof(zeros))
+			size = sizeof(zeros);
+		n = send(slot->fd, data, size, MSG_NOSIGNAL);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		counters.bytes_sent += n;
+		slot->unsent -= n;
+	}
+	return 0;
+}
+
+/* Follows the response. 1: a response is complete; 0: more to come; -errno. */
+static int http_read(struct slot *slot, const char *data, size_t size)
+{
+	const char *end, *length;
+	size_t n = HEAD_SIZE - 1 - slot->head_size, used;
+
+	if (!slot->body) {
+		if (n > size)
+			n = size;
+		memcpy(slot->head + slot->head_size, data, n);
+		slot->head[slot->head_size + n] = '\0';
+		end = strstr(slot->head, "\r\n\r\n");
+		if (!end) {
+			slot->head_size += n;
+			return slot->head_size == HEAD_SIZE - 1 ? -EPROTO : 0;
+		}
+		used = end + 4 - slot->head - slot->head_size;
+		length = strcasestr(slot->head, "\r\nContent-Length:");
+		if (!length || length > end)
+			return -EPROTO;
+		slot->body = strtoull(length + strlen("\r\nContent-Length:"), NULL, 10);
+		slot->head_size = 0;
+		size -= used;
+		if (!slot->body)
+			return size ? -EPROTO : 1;
+	}
+	if (size > slot->body)
+		return -EPROTO; /* never asked for */
+	slot->body -= size;
+	return slot->body == 0 && size;
+}
+
+/* Goes on with an exchange as far as it can. */
+static void slot_exchange(struct slot *slot)
+{
+	char data[65536];
+	int r;
+
+again:
+	r = slot_send(slot);
+	if (r < 0 && r != -EAGAIN) {
+		slot_break(slot);
+		return;
+	}
+	/* A single HTTP request asks the server to end the connection; all else we end ourselves.
+	 */
+	if (r == 0 && !slot->shut && options->mode != CLIENT_HOLD &&
+	    (options->mode != CLIENT_HTTP || (slot->requests == 0 && options->requests > 1))) {
+		slot->shut = true;
+		if (shutdown(slot->fd, SHUT_WR)) {
+			slot_break(slot);
+			return;
+		}
+	}
+	for (;;) {
+		ssize_t n = recv(slot->fd, data, sizeof(data), 0);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			break;
+		if (n <= 0) {
+			if (n < 0 || slot->unsent || slot->requests || options->mode == CLIENT_HOLD)
+				slot_break(slot);
+			else
+				slot_free(slot);
+			return;
+		}
+		counters.bytes_received += n;
+		if (options->mode != CLIENT_HTTP)
+			continue;
+		r = slot->requests ? http_read(slot, data, n) : -EPROTO;
+		if (r < 0) {
+			slot_break(slot);
+			return;
+		}
+		if (r == 0)
+			continue;
+		counters.requests++;
+		slot->since = now_ms();
+		if (--slot->requests)
+			request_next(slot);
+		goto again;
+	}
+	slot_poll(slot, EPOLLIN | (slot->unsent ? EPOLLOUT : 0));
+}
+
+static void slot_connected(struct slot *slot)
+{
+	struct linger linger = {.l_onoff = 1};
+	socklen_t size = sizeof(own);
+
+	counters.connections++;
+	counters.by_source[slot->source]++;
+	if (!options->n_from && counters.connections == 1)
+		getsockname(slot->fd, (struct sockaddr *)&own, &size);
+	slot->state = EXCHANGE;
+	slot->since = now_ms();
+	switch (options->mode) {
+	case CLIENT_RESET:
+		if (setsockopt(slot->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)))
+			err(EX_OSERR, "SO_LINGER");
+		slot_free(slot);
+		return;
+	case CLIENT_FASTCLOSE:
+		slot->unsent = options->send;
+		if (slot_send(slot) < 0)
+			slot_break(slot);
+		else
+			slot_free(slot);
+		return;
+	case CLIENT_HOLD:
+		slot->state = HELD;
+		busy--;
+		slot_poll(slot, EPOLLIN);
+		return;
+	case CLIENT_HTTP:
+		slot->requests = options->requests;
+		request_next(slot);
+		break;
+	case CLIENT_CLOSE:
+		slot->unsent = options->send;
+		break;
+	case CLIENT_OPEN:
+		break;
+	}
+	slot_exchange(slot);
+}
+
+/* The handshake ended, this way or that. */
+static void slot_settle(struct slot *slot, int error)
+{
+	if (!error) {
+		slot_connected(slot);
+		return;
+	}
+	if (error == ECONNREFUSED)
+		counters.refused++;
+	else
+		counters.failed++;
+	if (error != ECONNREFUSED && counters.failed == 1)
+		warnx("first connection that failed: %s", strerror(error));
+	slot_free(slot);
+}
+
+/* Begins connection number i. False: no local port is free now. */
+static bool slot_start(uint64_t i)
+{
+	struct slot *slot = &slots[free_slots[--n_free]];
+	int on = 1;
+
+	slot->source = options->n_from ? i % options->n_from : 0;
+	slot->state = CONNECTING;
+	slot->polled = slot->shut = false;
+	slot->since = now_ms();
+	slot->unsent = slot->requests = slot->body = slot->head_size = 0;
+	slot->data = NULL;
+	busy++;
+	slot->fd = socket(to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
+			  options->mptcp ? IPPROTO_MPTCP : 0);
+	if (slot->fd < 0)
+		err(EX_OSERR, "socket");
+	if (options->n_from) {
+		const struct sockaddr_storage *from = &options->from[slot->source];
+
+		/* MPTCP sockets may not know it: then a port is taken now, and they run out sooner.
+		 */
+		setsockopt(slot->fd, SOL_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
+		if (bind(slot->fd, (const struct sockaddr *)from, address_size(from))) {
+			if (errno != EADDRINUSE)
+				err(EX_UNAVAILABLE, "source address number %zu", slot->source);
+			goto retry;
+		}
+	}
+	if (connect(slot->fd, (struct sockaddr *)&to, address_size(&to)) == 0) {
+		slot_settle(slot, 0);
+		return true;
+	}
+	if (errno == EADDRNOTAVAIL)
+		goto retry;
+	if (errno != EINPROGRESS) {
+		slot_settle(slot, errno);
+		return true;
+	}
+	/* On the same machine the handshake is over by now; asking again saves a round of epoll. */
+	if (connect(slot->fd, (struct sockaddr *)&to, address_size(&to)) == 0)
+		slot_settle(slot, 0);
+	else if (errno == EALREADY || errno == EINPROGRESS)
+		slot_poll(slot, EPOLLOUT);
+	else
+		slot_settle(slot, errno);
+	return true;
+retry:
+	counters.retries++;
+	slot_free(slot);
+	return false;
+}
+
+static void slot_event(struct slot *slot)
+{
+	int error = 0;
+	socklen_t size = sizeof(error);
+	char data[65536];
+	ssize_t n;
+
+	switch (slot->state) {
+	case CONNECTING:
+		if (getsockopt(slot->fd, SOL_SOCKET, SO_ERROR, &error, &size))
+			error = errno;
+		slot_settle(slot, error);
+		break;
+	case EXCHANGE:
+		slot_exchange(slot);
+		break;
+	case HELD:
+		if (slot->unsent) {
+			slot_exchange(slot);
+			break;
+		}
+		while ((n = recv(slot->fd, data, sizeof(data), 0)) > 0)
+			counters.bytes_received += n;
+		if (n == 0 || errno != EAGAIN)
+			slot_break(slot); /* the server ended it */
+		break;
+	case FREE:
+		break; /* closed earlier in the same round */
+	}
+}
+
+/* Waits at most timeout milliseconds and handles what came. */
+static void poll_once(int timeout)
+{
+	struct epoll_event events[256];
+	int n = epoll_wait(epoll, events, 256, timeout);
+
+	if (n < 0 && errno != EINTR)
+		err(EX_OSERR, "epoll_wait");
+	for (int i = 0; i < n; i++)
+		slot_event(events[i].data.ptr);
+}
+
+static void timeouts_scan(void)
+{
+	static uint64_t last;
+	uint64_t now = now_ms();
+
+	if (now < last + SCAN_MS)
+		return;
+	last = now;
+	for (size_t i = 0; i < n_slots; i++) {
+		if (slots[i].state != CONNECTING && slots[i].state != EXCHANGE)
+			continue;
+		if (now < slots[i].since + options->timeout_ms)
+			continue;
+		if (slots[i].state == CONNECTING)
+			slot_settle(&slots[i], ETIMEDOUT);
+		else
+			slot_break(&slots[i]);
+	}
+}
+
+static void wait_file(const char *path)
+{
+	while (path && !stop && !file_exists(path))
+		poll_once(POLL_MS);
+}
+
+/* Makes all connections, and ends those that are not to be held. */
+static void connections_run(void)
+{
+	uint64_t began = now_ms(), started = 0;
+
+	while ((started < options->connections && !stop) || busy) {
+		int timeout = SCAN_MS;
+
+		while (started < options->connections && busy < options->concurrency && !stop) {
+			uint64_t due = options->rate ? began + started * 1000 / options->rate : 0;
+			uint64_t now = due ? now_ms() : 0;
+
+			if (due > now) {
+				if (due - now < (uint64_t)timeout)
+					timeout = due - now;
+				break;
+			}
+			if (!slot_start(started)) {
+				timeout = 1;
+				break;
+			}
+			started++;
+		}
+		if (busy || timeout < SCAN_MS)
+			poll_once(timeout);
+		timeouts_scan();
+	}
+}
+
+/* Sends on all held connections, and waits until the other side has acknowledged it all. */
+static void held_send(uint64_t bytes)
+{
+	uint64_t end;
+	size_t waiting;
+
+	for (size_t i = 0; i < n_slots; i++) {
+		if (slots[i].state != HELD)
+			continue;
+		slots[i].unsent = bytes;
+		slot_exchange(&slots[i]);
+	}
+	end = now_ms() + options->timeout_ms;
+	do {
+		waiting = 0;
+		for (size_t i = 0; i < n_slots; i++) {
+			int queued = 0;
+
+			if (slots[i].state != HELD)
+				continue;
+			ioctl(slots[i].fd, SIOCOUTQ, &queued);
+			waiting += queued || slots[i].unsent;
+		}
+		if (waiting)
+			poll_once(1);
+	} while (waiting && now_ms() < end && !stop);
+	counters.broken += waiting;
+}
+
+static void print_source(const struct sockaddr_storage *address, uint64_t n, const char *comma)
+{
+	char text[INET6_ADDRSTRLEN] = "";
+
+	if (address->ss_family == AF_INET6)
+		inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)address)->sin6_addr, text,
+			  sizeof(text));
+	else
+		inet_ntop(AF_INET, &((const struct sockaddr_in *)address)->sin_addr, text,
+			  sizeof(text));
+	printf("%s\"%s\":%llu", comma, text, (unsigned long long)n);
+}
+
+static void counters_print(double seconds)
+{
+	printf("{\"connections\":%llu,\"failed\":%llu,\"refused\":%llu,\"retries\":%llu,"
+	       "\"broken\":%llu,\"requests\":%llu,\"bytes_sent\":%llu,\"bytes_received\":%llu,"
+	       "\"seconds\":%.3f,\"by_source\":{",
+	       (unsigned long long)counters.connections, (unsigned long long)counters.failed,
+	       (unsigned long long)counters.refused, (unsigned long long)counters.retries,
+	       (unsigned long long)counters.broken, (unsigned long long)counters.requests,
+	       (unsigned long long)counters.bytes_sent, (unsigned long long)counters.bytes_received,
+	       seconds);
+	for (size_t i = 0; i < options->n_from; i++)
+		print_source(&options->from[i], counters.by_source[i], i ? "," : "");
+	if (!options->n_from && counters.connections)
+		print_source(&own, counters.connections, "");
+	printf("}}\n");
+	if (fflush(stdout) || ferror(stdout))
+		err(EX_IOERR, "stdout");
+}
+
+int client_run(const struct client_options *wanted)
+{
+	struct sigaction action = {.sa_handler = on_signal};
+	struct timespec start, end;
+
+	options = wanted;
+	if (!address_fill(&to, options->to, options->port))
+		errx(EX_USAGE, "--to %s: not an address", options->to);
+	for (size_t i = 0; i < options->n_from; i++)
+		if (options->from[i].ss_family != to.ss_family)
+			errx(EX_USAGE, "source and destination are of different families");
+	request_size = snprintf(request, sizeof(request), "GET / HTTP/1.1\r\nHost: %s\r\n%s\r\n",
+				options->to, options->requests > 1 ? "" : "Connection: close\r\n");
+	n_slots = options->concurrency;
+	if (options->mode == CLIENT_HOLD && options->connections > n_slots)
+		n_slots = options->connections;
+	slots = calloc(n_slots, sizeof(*slots));
+	free_slots = calloc(n_slots, sizeof(*free_slots));
+	counters.by_source = calloc(options->n_from + 1, sizeof(*counters.by_source));
+	epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (!slots || !free_slots || !counters.by_source || epoll < 0)
+		err(EX_OSERR, "start");
+	for (size_t i = n_slots; i-- > 0;) {
+		slots[i].fd = -1;
+		free_slots[n_free++] = i;
+	}
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGINT, &action, NULL);
+
+	wait_file(options->go);
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	connections_run();
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	if (options->send_first)
+		held_send(options->send_first);
+	announce(options->ready);
+	if (options->mode == CLIENT_HOLD) {
+		if (options->send) {
+			wait_file(options->send_on);
+			held_send(options->send);
+			announce(options->sent);
+		}
+		if (options->hold_until)
+			wait_file(options->hold_until);
+		while (!options->hold_until && !stop)
+			poll_once(1000);
+		for (size_t i = 0; i < n_slots; i++)
+			if (slots[i].state == HELD)
+				slot_free(&slots[i]);
+	}
+	counters_print((double)(end.tv_sec - start.tv_sec) +
+		       (double)(end.tv_nsec - start.tv_nsec) / 1e9);
+	free(slots);
+	free(free_slots);
+	free(counters.by_source);
+	return counters.connections == options->connections && !counters.broken ? 0
+										: EXIT_INCOMPLETE;
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * whocalls-load: makes TCP connections and counts them exactly, so that a test knows what the
+ * tracer must report. Needs libc only; runs in an initramfs on 5.10 and later.
+ */
+#ifndef LOAD_H
+#define LOAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+/* Exit statuses; the others are of sysexits.h. */
+#define EXIT_INCOMPLETE 3 /* client: not every connection was made and ended as asked */
+
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP 262
+#endif
+
+#define POLL_MS 5 /* how often a file that is waited for is looked for */
+
+enum server_mode { SERVER_SINK, SERVER_HTTP, SERVER_ECHO, SERVER_HOLD };
+
+struct server_options {
+	const char *address; /* NULL: any */
+	int family;          /* 4, 6 or 46: IPv6 with IPV6_V6ONLY off */
+	uint16_t port;
+	bool mptcp;
+	bool blocking; /* threads that wait in accept() and serve one connection at a time */
+	int backlog;
+	int threads;
+	enum server_mode mode;
+	uint64_t accept_limit;   /* 0: none; UINT64_MAX: all */
+	const char *accept_when; /* file; nothing is accepted before it exists */
+	size_t response;         /* bytes of the body in http mode */
+	const char *ready;       /* file or descriptor */
+	const char *status;      /* file that follows the counters */
+};
+
+enum client_mode {
+	CLIENT_OPEN,
+	CLIENT_CLOSE,
+	CLIENT_HTTP,
+	CLIENT_RESET,
+	CLIENT_HOLD,
+	CLIENT_FASTCLOSE,
+};
+
+struct client_options {
+	const char *to;
+	uint16_t port;
+	bool mptcp;
+	struct sockaddr_storage *from; /* NULL: the kernel chooses */
+	size_t n_from;
+	uint64_t connections;
+	uint64_t rate; /* a second; 0: as fast as possible */
+	size_t concurrency;
+	uint64_t requests;   /* on each connection */
+	uint64_t send;       /* bytes on each connection */
+	uint64_t send_first; /* hold: bytes before ready */
+	enum client_mode mode;
+	uint64_t timeout_ms; /* for the handshake, and then for the rest of the exchange */
+	const char *go;
+	const char *ready;
+	const char *send_on;
+	const char *sent;
+	const char *hold_until;
+};
+
+/* Both run until their end and return the exit status. */
+int server_run(const struct server_options *options);
+int client_run(const struct client_options *options);
+
+/* Milliseconds of CLOCK_MONOTONIC. */
+uint64_t now_ms(void);
+bool file_exists(const char *path);
+/* A number is a descriptor, which gets a newline and is closed; anything else a file, which is
+ * made. NULL: nothing. Ends the program on failure. */
+void announce(const char *file_or_fd);
+/* Fills in *out from text and port; returns its length, or 0 if the text is no address. */
+socklen_t address_fill(struct sockaddr_storage *out, const char *text, uint16_t port);
+/* Length of an address of this family. */
+socklen_t address_size(const struct sockaddr_storage *address);
+
+#endif

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: MIT
+# Bursts, full tables, several instances: counts stay exact, and what is not known is said.
+# BURST=N in the environment makes the burst smaller for slow machines.
+# shellcheck disable=SC2016
+
+load lib.sh
+
+setup() {
+  node_up
+  pod_add s 100.96.0.2
+  pod_add c 100.96.0.3
+}
+
+teardown() {
+  node_down
+}
+
+# source_pods COUNT: each address of 100.96.16.0/24 a pod of its own, named after it.
+source_pods() {
+  local i
+  for ((i = 0; i < $1; i++)); do
+    echo "dev pod-$i 100.96.16.$i"
+  done | pods_file >"$T/pods.json"
+}
+
+@test "200,000 connections from 256 addresses while the tracer is stopped" {
+  pod_address c 100.96.16.0/24
+  source_pods 256
+  server_start s
+  trace_start --port "$PORT" --pods "$T/pods.json" --ring-size 4096
+  kill -STOP "${TRACERS[$T]}"
+  client_run burst c --to 100.96.0.2 --from-base 100.96.16.0 --from-count 256 \
+    --connections "${BURST:-200000}" --timeout 60000
+  kill -CONT "${TRACERS[$T]}"
+  trace_stop
+  same opened "$(total opened)" "${BURST:-200000}"
+  same accepted "$(total accepted)" "${BURST:-200000}"
+  same unattributed "$(total unattributed)" 0
+  same callers "$(caller_number true)" 256
+  diff <(jq -S .by_source "$T/client.burst.json") \
+    <(jq -S '[.callers[] | {key: (.addresses | join(",")), value: .connections.opened}] | from_entries' \
+      "$T/out.json")
+}
+
+@test "more callers than --max-callers: attributed and unattributed add up" {
+  pod_address c 100.96.16.0/24
+  server_start s
+  trace_start --port "$PORT" --max-callers 8
+  # The option bounds the connections that are followed at once, too: so never more than two.
+  client_run many c --to 100.96.0.2 --from-base 100.96.16.1 --from-count 20 --connections 200 \
+    --concurrency 2
+  trace_stop
+  same opened "$(total opened)" 200
+  same accepted "$(total accepted)" 200
+  same "attributed + unattributed" "$(($(total attributed) + $(total unattributed)))" 200
+  (($(total unattributed) > 0))
+  (($(total attributed) > 0))
+  (($(jq '[.callers[].addresses[]] | length' "$T/out.json") <= 8))
+  same lost "$(jq '[.coverage.lost[]] | add' "$T/out.json")" 0
+}
+
+@test "more connections at once than --max-connections: counted all the same, and the loss is said" {
+  server_start s
+  trace_start --port "$PORT" --max-connections 8
+  client_start many c --to 100.96.0.2 --mode hold --connections 50 --hold-until "$T/end"
+  client_ready many
+  server_wait s accepted 50
+  trace_stop
+  same opened "$(total opened)" 50
+  caller_is many opened=50
+  (($(jq .coverage.lost.untracked "$T/out.json") > 0))
+}
+
+@test "two instances at the same time agree" {
+  server_start s
+  trace_start_as first --port "$PORT"
+  trace_start_as second --port "$PORT" --address 100.96.0.2
+  client_run one c --to 100.96.0.2 --connections 300 --mode close --send 10
+  trace_stop first
+  client_run two c --to 100.96.0.2 --connections 40
+  trace_stop second
+  same "first, opened" "$(total opened "$T/first/out.json")" 300
+  same "first, accepted" "$(total accepted "$T/first/out.json")" 300
+  same "second, opened" "$(total opened "$T/second/out.json")" 340
+  same "second, accepted" "$(total accepted "$T/second/out.json")" 340
+  same "first, one" "$(caller_count one opened "$T/first/out.json")" 300
+  same "second, one" "$(caller_count one opened "$T/second/out.json")" 300
+  same "first, bytes" "$(caller_count one bytes_received "$T/first/out.json")" 3000
+  same "second, bytes" "$(caller_count one bytes_received "$T/second/out.json")" 3000
+}
+
+@test "a second trace right after the first starts from nothing" {
+  server_start s
+  trace_start --port "$PORT"
+  client_run one c --to 100.96.0.2 --connections 30
+  trace_stop
+  trace_start --port "$PORT"
+  client_run two c --to 100.96.0.2 --connections 20
+  trace_stop
+  same opened "$(total opened)" 20
+  same callers "$(caller_number true)" 1
+}
+
+@test "2,000 connections open at once" {
+  server_start s
+  trace_start --port "$PORT"
+  client_start many c --to 100.96.0.2 --mode hold --connections 2000 --send-first 10 \
+    --hold-until "$T/end"
+  client_ready many
+  server_wait s bytes_received 20000
+  trace_stop
+  caller_is many opened=2000 accepted=2000 open=2000 idle=0 bytes_received=20000
+}
+
+@test "200 network namespaces, a connection open in the last" {
+  local i
+  in_pod node sh -euc 'for i in $(seq 200); do ip netns add "n$i"; done'
+  server_start s
+  client_start old c --to 100.96.0.2 --mode hold --hold-until "$T/end"
+  client_ready old
+  server_wait s accepted 1
+  trace_start --port "$PORT"
+  trace_stop
+  same old "$(caller_sum true connections.old)" 1
+  same "namespaces not seen" "$(jq '.coverage.lost.namespaces // 0' "$T/out.json")" 0
+}
