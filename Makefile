@@ -1,0 +1,160 @@
+# whocalls: `make` leaves build/whocalls. V=1 shows the commands; WERROR=1 makes warnings errors (CI).
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+CLANG ?= clang
+BPFTOOL ?= $(or $(shell command -v bpftool),/usr/sbin/bpftool)
+PKG_CONFIG ?= pkg-config
+CLANG_FORMAT ?= clang-format
+ARCH ?= $(shell uname -m | sed 's/x86_64/x86/; s/aarch64/arm64/')
+BUILD ?= build
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+
+PACKAGES := libbpf jansson
+CFLAGS ?= -O2 -g
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla
+ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -DWHOCALLS_VERSION='"$(VERSION)"' $(WARNINGS) \
+	$(shell $(PKG_CONFIG) --cflags $(PACKAGES)) -I$(BUILD) -MMD -MP $(CFLAGS) $(SANITIZE)
+LIBS = $(shell $(PKG_CONFIG) --libs $(if $(STATIC),--static) $(PACKAGES)) $(if $(STATIC),-static)
+BPF_CFLAGS := -g -O2 -mcpu=v3 -target bpf -D__TARGET_ARCH_$(ARCH) -Wall -Wextra -Wno-unused-parameter
+ifdef WERROR
+ALL_CFLAGS += -Werror
+BPF_CFLAGS += -Werror
+endif
+
+ifeq ($(V),1)
+Q :=
+say :=
+else
+Q := @
+say = @printf '  %-8s %s\n' $(1) $(2);
+endif
+
+# The program without its main(): what unit tests and fuzzers link with.
+SOURCES := $(wildcard user/*/*.c)
+OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
+
+.PHONY: all
+all: $(BUILD)/whocalls
+
+.DELETE_ON_ERROR:
+
+$(BUILD)/whocalls: $(BUILD)/user/main.o $(OBJECTS)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/%.o: %.c
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+$(BUILD)/user/capture/capture.o: $(BUILD)/whocalls.skel.h
+
+$(BUILD)/whocalls.bpf.o: $(wildcard bpf/*) vmlinux/vmlinux.h
+	$(call say,BPF,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -c -o $@ bpf/whocalls.bpf.c
+
+$(BUILD)/whocalls.skel.h: $(BUILD)/whocalls.bpf.o
+	$(call say,SKEL,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name whocalls_bpf > $@
+
+# --- tests: `make test` is what a newcomer runs; it installs what it needs ---
+
+TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test-*.c))
+LOAD := $(BUILD)/whocalls-load
+TEST_LIBS = $(shell $(PKG_CONFIG) --libs cmocka)
+
+$(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(OBJECTS)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(TEST_LIBS) $(LIBS)
+
+LOAD_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/load/*.c))
+$(LOAD): $(LOAD_OBJECTS)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -o $@ $^
+
+.PHONY: test test-unit test-cli test-node test-programs
+test:
+	$(Q)scripts/deps.sh build test
+	$(Q)$(MAKE) --no-print-directory test-unit test-cli test-node
+
+test-programs: $(BUILD)/whocalls $(LOAD)
+
+test-unit: $(TESTS)
+	$(Q)scripts/run-unit.sh $(TESTS)
+
+test-cli: test-programs
+	$(Q)WHOCALLS=$(abspath $(BUILD)/whocalls) scripts/run-bats.sh tests/cli
+
+test-node: test-programs
+	$(Q)WHOCALLS=$(abspath $(BUILD)/whocalls) LOAD=$(abspath $(LOAD)) scripts/run-bats.sh tests/node
+
+# The same tests with the address and undefined-behaviour sanitizers.
+.PHONY: test-sanitizers
+test-sanitizers:
+	$(Q)scripts/deps.sh build test check
+	$(Q)$(MAKE) --no-print-directory BUILD=build/sanitizers CFLAGS='-O1 -g -fno-omit-frame-pointer' \
+		SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined' \
+		test-unit test-cli test-node
+
+# libFuzzer targets; FUZZ_SECONDS each.
+FUZZ_SECONDS ?= 60
+FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz-*.c))
+.PHONY: fuzz $(FUZZERS:%=run-%)
+fuzz:
+	$(Q)scripts/deps.sh build check
+	$(Q)$(MAKE) --no-print-directory BUILD=build/fuzz CC=$(CLANG) CFLAGS='-O1 -g' \
+		SANITIZE='-fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=undefined' \
+		$(FUZZERS:%=run-%)
+
+$(FUZZERS:%=run-%): run-fuzz-%: $(BUILD)/fuzz-%
+	$(Q)mkdir -p $(BUILD)/corpus-$*
+	$(Q)$(BUILD)/fuzz-$* -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 \
+		-print_final_stats=1 -verbosity=0 -artifact_prefix=$(BUILD)/ \
+		$(BUILD)/corpus-$* tests/fuzz/corpus-$*
+
+$(BUILD)/fuzz-%: $(BUILD)/tests/fuzz/fuzz-%.o $(OBJECTS)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(SANITIZE) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+
+# --- checks, bench, demo ---
+
+.PHONY: check format bench demo
+check:
+	$(Q)scripts/deps.sh build test check
+	$(Q)$(MAKE) --no-print-directory $(BUILD)/whocalls.skel.h
+	$(Q)CFLAGS='$(filter-out -MMD -MP,$(ALL_CFLAGS))' scripts/check.sh
+
+format:
+	$(Q)$(CLANG_FORMAT) -i $(shell git ls-files 'bpf/*.[ch]' 'user/*.[ch]' 'tests/*.[ch]')
+
+bench:
+	$(Q)scripts/deps.sh build bench
+	$(Q)$(MAKE) --no-print-directory test-programs
+	$(Q)WHOCALLS=$(abspath $(BUILD)/whocalls) LOAD=$(abspath $(LOAD)) tests/bench/bench.sh
+
+demo:
+	$(Q)scripts/deps.sh build demo
+	$(Q)$(MAKE) --no-print-directory test-programs
+	$(Q)WHOCALLS=$(abspath $(BUILD)/whocalls) LOAD=$(abspath $(LOAD)) scripts/demo.sh
+
+# --- install, clean ---
+
+.PHONY: install uninstall clean
+install: $(BUILD)/whocalls
+	install -D -m 755 $(BUILD)/whocalls $(DESTDIR)$(PREFIX)/sbin/whocalls
+	install -D -m 644 deploy/whocalls.1 $(DESTDIR)$(PREFIX)/share/man/man1/whocalls.1
+	install -D -m 644 deploy/whocalls.bash-completion \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/whocalls
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/sbin/whocalls $(DESTDIR)$(PREFIX)/share/man/man1/whocalls.1 \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/whocalls
+
+clean:
+	rm -rf build
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,0 +1,59 @@
+#!/bin/bash
+# check.sh: compilers with warnings as errors, clang-format, clang-tidy, cppcheck, shellcheck, mandoc. $CFLAGS: as
+# the Makefile compiles. Each check prints a line; all run, and any that fails makes this fail.
+set -u
+passed=0 failed=0
+
+check() { # NAME COMMAND...
+  local name=$1 output
+  shift
+  if output=$("$@" 2>&1); then
+    passed=$((passed + 1))
+    echo "ok    $name"
+  else
+    failed=$((failed + 1))
+    printf '%s\nFAIL  %s\n' "$output" "$name"
+  fi
+}
+
+mapfile -t sources < <(git ls-files 'user/*.c')
+mapfile -t c_files < <(git ls-files 'user/*.[ch]' 'bpf/*.[ch]' 'tests/*.[ch]')
+mapfile -t scripts < <(git ls-files 'scripts/*.sh' 'tests/*.sh' 'tests/*.bats' 'deploy/*.bash-completion' .ci/run)
+read -ra cflags <<<"$CFLAGS"
+
+tidy() {
+  printf '%s\0' "${sources[@]}" | xargs -0 -n 8 -P "$(nproc)" sh -c '
+    flags=$1; shift
+    clang-tidy --quiet --warnings-as-errors="*" "$@" -- $flags 2>/dev/null' tidy "${cflags[*]}"
+}
+
+compile() { # COMPILER: everything with warnings as errors, in a folder of its own
+  make --no-print-directory BUILD="build/check-$1" CC="$1" WERROR=1
+}
+
+bpf_with() { # every clang here builds the BPF side
+  make --no-print-directory BUILD="build/check-$1" CLANG="$1" WERROR=1 "build/check-$1/whocalls.bpf.o"
+}
+
+padded() { # the header that both sides share has no hidden padding, on either side
+  local flags='-x c -fsyntax-only -Wpadded -Werror'
+  # shellcheck disable=SC2086
+  gcc $flags bpf/whocalls.h &&
+    clang $flags -target bpf -include vmlinux/vmlinux.h -D__TARGET_ARCH_x86 -Wno-everything -Wpadded bpf/whocalls.h
+}
+
+check 'gcc, warnings as errors' compile gcc
+check 'clang, warnings as errors' compile clang
+for clang in clang-14 clang-19; do
+  command -v $clang >/dev/null && check "BPF side with $clang" bpf_with $clang
+done
+check 'shared header has no padding' padded
+check 'kernel types against this kernel' scripts/check-vmlinux.sh /sys/kernel/btf/vmlinux
+check 'clang-format' clang-format --dry-run --Werror "${c_files[@]}"
+check 'clang-tidy' tidy
+check 'cppcheck' cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability \
+  --inline-suppr --suppressions-list=.cppcheck -D_GNU_SOURCE -Ibuild "${sources[@]}"
+check 'shellcheck' shellcheck "${scripts[@]}"
+check 'mandoc' mandoc -T lint -W warning deploy/whocalls.1
+echo "checks: $passed passed, $failed failed, 0 skipped"
+[ $failed -eq 0 ]

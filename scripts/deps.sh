@@ -1,0 +1,39 @@
+#!/bin/sh
+# deps.sh build|test|check|bench...: installs what is missing of Debian's packages for these tasks, and
+# says so first. Elsewhere than on Debian it only tells what is needed.
+set -eu
+
+packages() {
+  case $1 in
+  build) echo gcc make pkg-config clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev libjansson-dev uthash-dev ;;
+  test) echo libcmocka-dev bats jq iproute2 util-linux procps ;;
+  demo) echo iproute2 util-linux jq ;;
+  check) echo clang-tidy clang-format cppcheck shellcheck mandoc libclang-rt-14-dev ;;
+  bench) echo jq iproute2 util-linux python3-minimal time ;;
+  *) echo "deps.sh: there is no task '$1'" >&2 && exit 64 ;;
+  esac
+}
+
+missing=
+for task in "$@"; do
+  for package in $(packages "$task"); do
+    case " $missing " in *" $package "*) continue ;; esac
+    dpkg-query -W -f '${Status}\n' "$package" 2>/dev/null | grep -q '^install ok installed' ||
+      missing="$missing $package"
+  done
+done
+[ -n "$missing" ] || exit 0
+
+if ! command -v apt-get >/dev/null; then
+  echo "These Debian packages, or what they are called here, may be missing:$missing" >&2
+  exit 0
+fi
+echo "Installing Debian packages:$missing"
+sudo=
+[ "$(id -u)" = 0 ] || sudo=sudo
+export DEBIAN_FRONTEND=noninteractive
+# shellcheck disable=SC2086 # a list of words
+$sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null 2>&1 || {
+  $sudo apt-get update -qq
+  $sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null
+}

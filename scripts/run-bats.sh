@@ -1,0 +1,13 @@
+#!/bin/bash
+# run-bats.sh FOLDER: runs its .bats files one after the other, as TAP, and adds up.
+set -u
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+bats --formatter tap --timing "$1" | tee "$log" | sed 's/ # skip/ # skipped: /'
+status=${PIPESTATUS[0]}
+skipped=$(grep -c '^ok .* # skip' "$log")
+passed=$(($(grep -c '^ok ' "$log") - skipped))
+failed=$(grep -c '^not ok ' "$log")
+if [ "$status" -ne 0 ] && [ "$failed" -eq 0 ]; then failed=1; fi
+echo "${1##*/}: $passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
