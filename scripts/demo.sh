@@ -1,8 +1,8 @@
 #!/bin/bash
 # demo.sh: the story of the README on this machine, with network namespaces as pods: session-service in `buffer` and in
 # `core`, on the same node and the same port; whocalls traces the one in `buffer`, and its table must name every caller
-# exactly and nobody who only called the other. Needs root (asks sudo). Everything runs in namespaces of its own (network,
-# mounts, processes), which end with this script, however it ends.
+# exactly and nobody who only called the other. Needs root (asks sudo). Everything runs in a network and a mount namespace
+# of its own, and every process ends with this script, however it ends; with the last of them the namespaces go.
 set -eu
 
 : "${WHOCALLS:?}" "${LOAD:?}"
@@ -11,13 +11,26 @@ SECONDS_TRACED=${SECONDS_TRACED:-15}
 if [ "${1-}" != inside ]; then
   sudo=
   [ "$(id -u)" = 0 ] || sudo="sudo --preserve-env=WHOCALLS,LOAD,SECONDS_TRACED,NO_COLOR"
-  exec $sudo unshare --net --mount --pid --fork --kill-child=KILL --mount-proc --propagation private "$0" inside
+  exec $sudo unshare --net --mount --uts --propagation private "$0" inside
 fi
 
+hostname node-1
 mount -t tmpfs demo /run
 mkdir /run/netns /run/demo
 D=/run/demo
-trap 'exit 130' INT TERM
+STARTED=()
+# shellcheck disable=SC2317 # called by the trap
+end() {
+  [ ${#STARTED[@]} -eq 0 ] || kill -KILL "${STARTED[@]}" 2>/dev/null || true
+}
+trap end EXIT
+trap 'exit 130' INT TERM HUP
+
+# Starts a process that dies with this shell, even if that is killed.
+start() {
+  setpriv --pdeathsig KILL -- "$@" &
+  STARTED+=($!)
+}
 
 # The node: a bridge that holds the pods' network, as a CNI plugin makes it.
 ip link set lo up
@@ -37,11 +50,8 @@ pod() { # NAMESPACE POD ADDRESS WORKLOAD HASH: a pod that Kubernetes would list 
   echo "$1 $2 $3 $4 $5 $id" >>"$D/pods"
 }
 
-inside() { # POD COMMAND...
-  local id
-  id=$(awk -v pod="$1" '$2 == pod { print $6 }' "$D/pods")
-  shift
-  ip netns exec "$id" "$@"
+namespace() { # POD
+  awk -v pod="$1" '$2 == pod { print $6 }' "$D/pods"
 }
 
 wait_for() { # FILE
@@ -79,15 +89,17 @@ jq -R -s '{apiVersion: "v1", kind: "List", items: [split("\n")[] | select(. != "
   "$D/pods" >"$D/pods.json"
 
 # Six servers on the same port.
-for server in $(awk '$4 ~ /^session-service/ { print $2 }' "$D/pods"); do
-  inside "$server" "$LOAD" server --port 3000 --mode http --ready "$D/$server.ready" >"$D/$server.server" &
+mapfile -t servers < <(awk '$4 ~ /^session-service/ { print $2 }' "$D/pods")
+for server in "${servers[@]}"; do
+  start ip netns exec "$(namespace "$server")" "$LOAD" server --port 3000 --mode http --ready "$D/$server.ready" \
+    >"$D/$server.server"
 done
-for server in $(awk '$4 ~ /^session-service/ { print $2 }' "$D/pods"); do wait_for "$D/$server.ready"; done
+for server in "${servers[@]}"; do wait_for "$D/$server.ready"; done
 
 client() { # NAME POD ADDRESS ARGS...: calls; its exact count goes to NAME.json
   local name=$1 pod=$2 to=$3
   shift 3
-  inside "$pod" "$LOAD" client --to "$to" --port 3000 --pid-name node "$@" >"$D/$name.json" &
+  start ip netns exec "$(namespace "$pod")" "$LOAD" client --to "$to" --port 3000 --pid-name node "$@" >"$D/$name.json"
   CLIENTS+=($!)
 }
 CLIENTS=()
@@ -99,27 +111,27 @@ client publish publish-main-6d5f7b9c88-8hj4s $B1 --mode hold --send-first 120 --
 wait_for "$D/publish.ready"
 
 # The kubelet of this node: it owns the kubelet's port, and probes.
-"$LOAD" client --to $B2 --port 3000 --pid-name kubelet --mode http --rate 0.5 --connections $((SECONDS_TRACED / 2)) \
-  --listen 10250 --ready "$D/kubelet.done" --listening "$D/kubelet.ready" --go "$D/go" >"$D/kubelet.json" &
+start "$LOAD" client --to $B2 --port 3000 --pid-name kubelet --mode http --every 2000 \
+  --connections $((SECONDS_TRACED / 2 - 1)) --own-port 10250 --listening "$D/kubelet.ready" --go "$D/go" >"$D/kubelet.json"
 CLIENTS+=($!)
 wait_for "$D/kubelet.ready"
 
 # A little over one request a second in all, with Connection: close.
 n=$((SECONDS_TRACED - 4))
-client login-203 buffer-login-task-acc-203-add-clientside-validation-s-buff95cnm $B1 --mode http --rate 0.6 --connections $((n * 6 / 10)) --go "$D/go"
-client login-187 buffer-login-task-acc-187-reset-password-7f6c9d5b48-k2v5p $B2 --mode http --rate 0.4 --connections $((n * 4 / 10)) --go "$D/go"
-client login-main login-main-5c6d7f8b94-x7xqz $B3 --mode http --rate 0.3 --connections $((n * 3 / 10)) --go "$D/go"
+client login-203 buffer-login-task-acc-203-add-clientside-validation-s-buff95cnm $B1 --mode http --every 1700 --connections $((n * 10 / 17)) --go "$D/go"
+client login-187 buffer-login-task-acc-187-reset-password-7f6c9d5b48-k2v5p $B2 --mode http --every 2500 --connections $((n * 10 / 25)) --go "$D/go"
+client login-main login-main-5c6d7f8b94-x7xqz $B3 --mode http --every 3500 --connections $((n * 10 / 35)) --go "$D/go"
 # analyze only opens the connection
-client analyze analyze-main-74c9d8b6f5-m4wqd $B3 --mode open --rate 0.2 --connections $((n * 2 / 10)) --go "$D/go"
+client analyze analyze-main-74c9d8b6f5-m4wqd $B3 --mode open --every 4000 --connections $((n * 10 / 40 + 1)) --go "$D/go"
 # account has moved to the new address already: it calls core only
-client account account-v2-8694fd7b5d-lq9zr $C1 --mode http --rate 1 --connections "$n" --go "$D/go"
+client account account-v2-8694fd7b5d-lq9zr $C1 --mode http --every 1000 --connections "$n" --go "$D/go"
 
 echo
 echo "\$ kubectl get pods -A -o json | sudo whocalls trace -n buffer deploy/session-service-v1 --pods - --for ${SECONDS_TRACED}s"
 echo
 # The same trace a second time, for the comparison with what the clients did.
-"$WHOCALLS" trace -n buffer deploy/session-service-v1 --pods "$D/pods.json" --for "${SECONDS_TRACED}s" -o json \
-  >"$D/trace.json" 2>"$D/trace.err" &
+start "$WHOCALLS" trace -n buffer deploy/session-service-v1 --pods "$D/pods.json" --for "${SECONDS_TRACED}s" -o json \
+  >"$D/trace.json" 2>"$D/trace.err"
 traced=$!
 until grep -q '^tracing' "$D/trace.err"; do kill -0 $traced || { cat "$D/trace.err"; exit 1; }; sleep 0.02; done
 (sleep 0.5 && touch "$D/go") &

@@ -414,6 +414,26 @@ static void wait_file(const char *path)
 		poll_once(POLL_MS);
 }
 
+/* When the connection with this number is to be started; 0: at once. */
+static uint64_t slot_due(uint64_t began, uint64_t number)
+{
+	if (options->every_ms)
+		return began + number * options->every_ms;
+	return options->rate ? began + number * 1000 / options->rate : 0;
+}
+
+/* A port of our own, that nobody is ever accepted on: it only shows whose process this is. */
+static void listen_own(void)
+{
+	struct sockaddr_storage own_address;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	socklen_t size = address_fill(&own_address, "0.0.0.0", options->own_port);
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&own_address, size) || listen(fd, 1))
+		err(EX_OSERR, "--own-port %u", options->own_port);
+	announce(options->listening);
+}
+
 /* Makes all connections, and ends those that are not to be held. */
 static void connections_run(void)
 {
@@ -423,7 +443,7 @@ static void connections_run(void)
 		int timeout = SCAN_MS;
 
 		while (started < options->connections && busy < options->concurrency && !stop) {
-			uint64_t due = options->rate ? began + started * 1000 / options->rate : 0;
+			uint64_t due = slot_due(began, started);
 			uint64_t now = due ? now_ms() : 0;
 
 			if (due > now) {
@@ -533,6 +553,8 @@ int client_run(const struct client_options *wanted)
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGINT, &action, NULL);
 
+	if (options->own_port)
+		listen_own();
 	wait_file(options->go);
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	connections_run();

@@ -55,6 +55,8 @@ static const char usage_text[] =
 	"  --from-base ADDRESS  first of --from-count N source addresses in a row; default 256\n"
 	"  --mptcp              ask for protocol 262\n"
 	"  --rate N             connections a second; default: as fast as possible\n"
+	"  --every MS           instead: a connection every so many milliseconds\n"
+	"  --own-port N         listen there too, as a kubelet does; --listening FILE announces it\n"
 	"  --concurrency N      connections under way at a time, held ones aside; default 64\n"
 	"  --mode MODE          default open\n"
 	"        open           connect, send FIN, wait for the server's FIN: never more under way\n"
@@ -285,6 +287,9 @@ static int client_main(int argc, char **argv)
 		{"from-count", required_argument, NULL, 'c'},
 		{"connections", required_argument, NULL, 'n'},
 		{"rate", required_argument, NULL, 'R'},
+		{"every", required_argument, NULL, 'e'},
+		{"own-port", required_argument, NULL, 'O'},
+		{"listening", required_argument, NULL, 'L'},
 		{"concurrency", required_argument, NULL, 'C'},
 		{"requests-per-connection", required_argument, NULL, 'q'},
 		{"send", required_argument, NULL, 's'},
@@ -333,6 +338,15 @@ static int client_main(int argc, char **argv)
 			break;
 		case 'R':
 			options.rate = number("rate", optarg, 1, 10000000);
+			break;
+		case 'e':
+			options.every_ms = number("every", optarg, 1, 3600000);
+			break;
+		case 'O':
+			options.own_port = number("own-port", optarg, 1, 65535);
+			break;
+		case 'L':
+			options.listening = optarg;
 			break;
 		case 'C':
 			options.concurrency = number("concurrency", optarg, 1, 1 << 20);

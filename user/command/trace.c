@@ -132,15 +132,19 @@ static void draw(struct trace *trace)
 	options.width = window.ws_col;
 	options.height = window.ws_row;
 	table_print(file, &trace->report, &options);
-	fclose(file);
+	if (fclose(file)) {
+		free(text);
+		return;
+	}
 	/* home, then each line with the rest of the old one erased, then all below */
 	fputs("\033[H", stdout);
-	for (char *line = text; line && *line;) {
+	for (const char *line = text; *line;) {
 		size_t length = strcspn(line, "\n");
 
 		printf("%.*s\033[K", (int)length, line);
 		line += length;
-		if (*line == '\n' && *++line)
+		line += *line == '\n';
+		if (*line)
 			putchar('\n');
 	}
 	fputs("\033[J", stdout);
