@@ -140,8 +140,14 @@ format:
 
 bench:
 	$(Q)scripts/deps.sh build bench
-	$(Q)$(MAKE) --no-print-directory test-programs
-	$(Q)WHOCALLS=$(abspath $(BUILD)/whocalls) LOAD=$(abspath $(LOAD)) tests/bench/bench.sh
+	$(Q)$(MAKE) --no-print-directory test-programs $(BUILD)/bench/connections $(BUILD)/bench/empty
+	$(Q)WHOCALLS=$(abspath $(BUILD)/whocalls) LOAD=$(abspath $(LOAD)) BENCH=$(abspath $(BUILD)/bench) \
+		tests/bench/bench.sh
+
+$(BUILD)/bench/%: $(BUILD)/tests/bench/%.o
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 demo:
 	$(Q)scripts/deps.sh build demo

@@ -30,10 +30,41 @@ static __always_inline void client_read(struct client *client, struct task_struc
 	bpf_probe_read_kernel_str(client->comm, sizeof(client->comm), leader->comm);
 }
 
-static __always_inline void client_remember(void *map, __u64 key, struct client *client)
+static __always_inline struct client_slot *client_slot(void *slots, __u64 key)
 {
-	if (bpf_map_update_elem(map, &key, client, BPF_ANY))
+	__u32 index = (__u32)(key ^ key >> 32) & (CLIENT_SLOTS - 1);
+
+	return bpf_map_lookup_elem(slots, &index);
+}
+
+static __always_inline void client_remember(void *map, void *slots, __u64 key,
+					    const struct client *client)
+{
+	struct client_slot *slot = client_slot(slots, key);
+
+	if (slot && (slot->key == key || !__sync_val_compare_and_swap(&slot->key, 0, key)))
+		slot->client = *client;
+	else if (bpf_map_update_elem(map, &key, client, BPF_ANY))
 		COUNT(clients_full);
+}
+
+static __always_inline struct client *client_find(void *map, void *slots, __u64 key)
+{
+	struct client_slot *slot = client_slot(slots, key);
+
+	if (slot && slot->key == key)
+		return &slot->client;
+	return bpf_map_lookup_elem(map, &key);
+}
+
+static __always_inline void client_forget(void *map, void *slots, __u64 key)
+{
+	struct client_slot *slot = client_slot(slots, key);
+
+	if (slot && slot->key == key)
+		slot->key = 0;
+	else if (bpf_map_lookup_elem(map, &key))
+		bpf_map_delete_elem(map, &key);
 }
 
 static __always_inline void client_connecting(struct tcp_sock *tp, __u64 cookie)
@@ -41,32 +72,27 @@ static __always_inline void client_connecting(struct tcp_sock *tp, __u64 cookie)
 	struct client client = {};
 
 	client_read(&client, bpf_get_current_task_btf(), tp->SKC(skc_net.net)->ns.inum);
-	client_remember(&connecting, cookie, &client);
+	client_remember(&connecting, &connecting_slots, cookie, &client);
 }
 
 static __always_inline void client_connected(struct tcp_sock *tp, __u64 cookie)
 {
-	struct client *client = bpf_map_lookup_elem(&connecting, &cookie);
+	struct client *client = client_find(&connecting, &connecting_slots, cookie);
 
 	if (!client)
 		return;
-	client_remember(&clients, numbers_of_client(tp), client);
-	bpf_map_delete_elem(&connecting, &cookie);
+	client_remember(&clients, &clients_slots, numbers_of_client(tp), client);
+	client_forget(&connecting, &connecting_slots, cookie);
 }
 
 /* The client's socket is gone: its server's end may be on another node, and nobody have come for
  * it. */
 static __always_inline void client_gone(struct tcp_sock *tp, __u64 cookie, int oldstate)
 {
-	__u64 numbers;
-
-	if (oldstate == TCP_SYN_SENT) {
-		bpf_map_delete_elem(&connecting, &cookie);
-		return;
-	}
-	numbers = numbers_of_client(tp);
-	if (bpf_map_lookup_elem(&clients, &numbers))
-		bpf_map_delete_elem(&clients, &numbers);
+	if (oldstate == TCP_SYN_SENT)
+		client_forget(&connecting, &connecting_slots, cookie);
+	else
+		client_forget(&clients, &clients_slots, numbers_of_client(tp));
 }
 
 static __always_inline void client_changed(struct tcp_sock *tp, __u64 cookie, int oldstate,

@@ -66,7 +66,7 @@ static __always_inline void event_send(__u32 type, __u64 cookie, const struct co
 static __always_inline void caller_identify(struct connection *c, const struct server_socket *s,
 					    __u32 endpoint)
 {
-	struct client *client = bpf_map_lookup_elem(&clients, &s->numbers);
+	struct client *client = client_find(&clients, &clients_slots, s->numbers);
 
 	__builtin_memcpy(c->key.peer, s->peer, sizeof(c->key.peer));
 	c->key.endpoint = endpoint;
@@ -140,7 +140,7 @@ static __always_inline void connection_make(struct connection *c, const struct s
 	}
 	if (c->key.flags & CALLER_LOCAL) {
 		counts->pid = c->pid;
-		bpf_map_delete_elem(&clients, &s->numbers);
+		client_forget(&clients, &clients_slots, s->numbers);
 	}
 	if (c->flags & CONNECTION_OLD) {
 		__sync_fetch_and_add(&counts->old, 1);
@@ -149,6 +149,8 @@ static __always_inline void connection_make(struct connection *c, const struct s
 	if (!__sync_fetch_and_add(&counts->opened, 1))
 		counts->first = now;
 	counts->last = now;
+	if (!r)
+		totals->last = s->cookie;
 	__sync_fetch_and_add(&totals->opened, 1);
 	__sync_fetch_and_add(&totals->first[witness], 1);
 	if (want_events)
@@ -191,7 +193,8 @@ static __always_inline void handshake_state(struct tcp_sock *tp, __u64 cookie)
 
 	if (!totals)
 		return;
-	if (bpf_map_lookup_elem(&connections, &cookie))
+	/* nearly always it is the connection that sockops has just counted on this CPU */
+	if (totals->last == cookie || bpf_map_lookup_elem(&connections, &cookie))
 		__sync_fetch_and_add(&totals->seen[WITNESS_STATE], 1);
 	else if (armed == ARMED_ALL)
 		connection_opened(tp, cookie, WITNESS_STATE, true, totals);

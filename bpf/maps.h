@@ -56,21 +56,34 @@ struct {
 	__uint(max_entries, 1);
 } connections SEC(".maps");
 
-/* Client processes by the cookie of a socket in SYN_SENT … */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__type(key, __u64);
-	__type(value, struct client);
-	__uint(max_entries, 1);
-} connecting SEC(".maps");
+/*
+ * Client processes: by the cookie of a socket in SYN_SENT, then by the pair of initial sequence
+ * numbers, which both ends know (socket.h). Each of the two is a hash map with an array of slots
+ * before it: a slot that is free costs a hundredth of a connection less than an entry of the hash,
+ * and most always are, since a client is remembered only until the server's end comes for it.
+ */
+struct client_slot {
+	__u64 key; /* 0: free */
+	struct client client;
+};
+#define CLIENT_SLOTS 1024
 
-/* … then by the pair of initial sequence numbers, which both ends know (socket.h). */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__type(key, __u64);
-	__type(value, struct client);
-	__uint(max_entries, 1);
-} clients SEC(".maps");
+#define CLIENTS(name)                                                                              \
+	struct {                                                                                   \
+		__uint(type, BPF_MAP_TYPE_HASH);                                                   \
+		__type(key, __u64);                                                                \
+		__type(value, struct client);                                                      \
+		__uint(max_entries, 16384);                                                        \
+	} name SEC(".maps");                                                                       \
+	struct {                                                                                   \
+		__uint(type, BPF_MAP_TYPE_ARRAY);                                                  \
+		__type(key, __u32);                                                                \
+		__type(value, struct client_slot);                                                 \
+		__uint(max_entries, CLIENT_SLOTS);                                                 \
+	} name##_slots SEC(".maps")
+
+CLIENTS(connecting);
+CLIENTS(clients);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

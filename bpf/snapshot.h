@@ -121,7 +121,7 @@ int snapshot_files(struct bpf_iter__task_file *ctx)
 	if (!port_watched(bpf_ntohs(tp->SKC(skc_dport))))
 		return 0;
 	client_read(&client, task, netns);
-	client_remember(&clients, numbers_of_client(tp), &client);
+	client_remember(&clients, &clients_slots, numbers_of_client(tp), &client);
 	return 0;
 }
 

@@ -54,10 +54,9 @@ struct caller_key {
 	__u32 peer[4];
 	__u64 cgroup;         /* cgroup2 id of the client process; 0 unless CALLER_LOCAL */
 	char comm[COMM_SIZE]; /* name of the client's thread group leader */
-	__u32 endpoint;       /* id, index into the target's endpoints */
 	__u32 netns;          /* inode number of the client's network namespace */
-	__u32 flags;          /* enum caller_flag */
-	__u32 reserved;
+	__u16 endpoint;       /* id, index into the target's endpoints */
+	__u16 flags;          /* enum caller_flag */
 };
 
 /* The counts of one caller, since the trace began; only ever growing. */
@@ -149,7 +148,7 @@ struct event {
 	__u32 error; /* EVENT_CLOSED: the socket's error (errno), 0 if none */
 };
 
-/* Counters of what the kernel side did, one set for each CPU; add them up. */
+/* Counters of what the kernel side did, one set for each CPU; add them up, but for `last`. */
 struct totals {
 	__u64 opened;       /* connections counted, whoever saw them first */
 	__u64 untracked;    /* of those, not followed: the map of connections was full */
@@ -159,17 +158,18 @@ struct totals {
 	__u64 closed;
 	__u64 seen[WITNESSES];  /* connections of the target that each witness saw, first or not */
 	__u64 first[WITNESSES]; /* of opened: those that this witness counted, being first */
+	__u64 last;             /* cookie of the connection that was counted last on this CPU */
 };
 
 #define WHOCALLS_ASSERT_SIZE(type, size)                                                           \
 	_Static_assert(sizeof(struct type) == (size),                                              \
 		       "struct " #type " differs between kernel side and program")
 WHOCALLS_ASSERT_SIZE(endpoint_key, 20);
-WHOCALLS_ASSERT_SIZE(caller_key, 56);
+WHOCALLS_ASSERT_SIZE(caller_key, 48);
 WHOCALLS_ASSERT_SIZE(caller_counts, 80);
-WHOCALLS_ASSERT_SIZE(connection, 136);
+WHOCALLS_ASSERT_SIZE(connection, 128);
 WHOCALLS_ASSERT_SIZE(client, 40);
-WHOCALLS_ASSERT_SIZE(event, 112);
-WHOCALLS_ASSERT_SIZE(totals, 112);
+WHOCALLS_ASSERT_SIZE(event, 104);
+WHOCALLS_ASSERT_SIZE(totals, 120);
 
 #endif

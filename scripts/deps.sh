@@ -9,7 +9,7 @@ packages() {
   test) echo libcmocka-dev bats jq iproute2 util-linux procps ;;
   demo) echo iproute2 util-linux jq ;;
   check) echo clang-tidy clang-format cppcheck shellcheck mandoc libclang-rt-14-dev ;;
-  bench) echo jq iproute2 util-linux python3-minimal time ;;
+  bench) echo jq iproute2 util-linux procps libbpf-tools bpftrace ;;
   *) echo "deps.sh: there is no task '$1'" >&2 && exit 64 ;;
   esac
 }

@@ -23,7 +23,8 @@ struct ledger {
 };
 
 /* Keys are compared byte by byte: padding would tell apart what is the same caller. */
-_Static_assert(sizeof(struct caller_key) == 16 + 8 + COMM_SIZE + 4 * 4, "caller_key has padding");
+_Static_assert(sizeof(struct caller_key) == 16 + 8 + COMM_SIZE + 4 + 2 + 2,
+	       "caller_key has padding");
 
 static uint64_t older_time(uint64_t a, uint64_t b)
 {

@@ -140,8 +140,6 @@ static int size_maps(struct capture *capture, const struct capture_options *opti
 	} sizes[] = {
 		{bpf->maps.callers, options->max_callers},
 		{bpf->maps.connections, options->max_connections},
-		{bpf->maps.clients, 16384},
-		{bpf->maps.connecting, 16384},
 		{bpf->maps.endpoints, options->target->n_endpoints},
 		{bpf->maps.ring, options->ring_size},
 	};
@@ -156,6 +154,8 @@ static int fill_target(struct capture *capture, const struct target *target)
 {
 	struct whocalls_bpf *bpf = capture->bpf;
 
+	if (target->n_endpoints > UINT16_MAX)
+		return -E2BIG; /* caller_key.endpoint */
 	for (size_t i = 0; i < target->n_endpoints; i++) {
 		const struct endpoint *endpoint = &target->endpoints[i];
 		struct endpoint_key key = {.port = endpoint->port};
