@@ -1,4 +1,5 @@
 #!/bin/bash
+# shellcheck disable=SC2016 # conditions in single quotes are evaluated later
 # bench.sh: the figures of the README, all of one run: throughput traced and untraced in turn (medians of interleaved
 # rounds), what a socket costs that is not a target, a burst with the reader stopped, start, memory, own CPU.
 # Machines differ: only ratios within one run mean anything. ROUNDS, COUNT and CALLERS change the sizes.
@@ -62,7 +63,7 @@ begin() { # NAME: what is attached in this configuration
   'whocalls, no accept hook') trace --port 3000 --accept-hook none ;;
   'whocalls, jsonl') trace --port 3000 -o jsonl ;;
   'whocalls, another port') trace --port 4000 ;;
-  tcplife) background tcplife -L 3000 && wait_for 'grep -q PID $D/out' ;;
+  tcplife) background stdbuf -oL tcplife -L 3000 && wait_for 'grep -q PID $D/out' ;;
   tcpaccept.bt) background tcpaccept.bt && wait_for 'grep -q TIME $D/out' ;;
   esac
 }

@@ -225,11 +225,11 @@ static void caller_begin(struct caller *caller, const struct row *row)
 	memcpy(caller->process, row->key.comm, COMM_SIZE - 1);
 }
 
-static void caller_add(struct caller *caller, const struct row *first, const struct row *row)
+static void caller_add(struct caller *caller, const struct row *row)
 {
 	ledger_sum_counts(&caller->counts, &row->counts);
 	ledger_sum_open(&caller->open, &row->open);
-	if (!comm_same(first, row))
+	if (strncmp(caller->process, row->key.comm, COMM_SIZE - 1) != 0)
 		caller->process[0] = '\0';
 	if (!string_same(caller->node, row_node(row)))
 		caller->node = NULL;
@@ -338,8 +338,7 @@ int report_group(struct report *report, const struct ledger *ledger)
 	}
 	row = next_row(ledger, NULL);
 	for (i = 0; row; row = next_row(ledger, row), i++)
-		caller_add(&report->callers[g.group_of_row[i]], g.groups[g.group_of_row[i]].first,
-			   row);
+		caller_add(&report->callers[g.group_of_row[i]], row);
 	for (i = 0; i < report->n_callers; i++)
 		caller_finish(&report->callers[i], report->start_ns);
 	qsort(report->callers, report->n_callers, sizeof(*report->callers), compare_callers);

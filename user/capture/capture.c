@@ -236,6 +236,12 @@ static const char *error_text(int r, char *buf, size_t size)
 	return buf;
 }
 
+/* After a call of libbpf that gave NULL: negative, whatever it left in errno. */
+static int failure(void)
+{
+	return errno ? -errno : -EIO;
+}
+
 static int load(struct capture *capture, const struct capture_options *options, char *error,
 		size_t error_size)
 {
@@ -246,7 +252,7 @@ static int load(struct capture *capture, const struct capture_options *options, 
 	int r;
 
 	if (!kernel) {
-		r = -errno;
+		r = failure();
 		snprintf(
 			error, error_size,
 			"reading this kernel's BTF from %s: %s; a kernel with CONFIG_DEBUG_INFO_BTF has it, "
@@ -257,7 +263,7 @@ static int load(struct capture *capture, const struct capture_options *options, 
 	}
 	bpf = whocalls_bpf__open_opts(&opts);
 	if (!bpf) {
-		r = -errno;
+		r = failure();
 		goto failed;
 	}
 	capture->bpf = bpf;
@@ -353,7 +359,7 @@ int capture_open(struct capture **out, const struct capture_options *options, ch
 	capture->ring =
 		ring_buffer__new(bpf_map__fd(capture->bpf->maps.ring), take_event, capture, NULL);
 	if (!capture->ring) {
-		r = -errno;
+		r = failure();
 		snprintf(error, error_size, "mapping the ring buffer: %s", strerror(-r));
 		goto failed;
 	}

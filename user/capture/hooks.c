@@ -138,16 +138,18 @@ static int attach_kretprobe(const char *function)
 {
 	struct perf_event_attr attr = {.size = sizeof(attr), .config = 1 /* retprobe */};
 	FILE *file = fopen("/sys/bus/event_source/devices/kprobe/type", "re");
-	unsigned int type;
+	char text[16] = "", *end;
 	int r;
 
 	if (!file)
 		return -errno;
-	r = fscanf(file, "%u", &type) == 1 ? 0 : -EINVAL;
+	r = fgets(text, sizeof(text), file) ? 0 : -EIO;
 	fclose(file);
+	attr.type = strtoul(text, &end, 10);
+	if (!r && end == text)
+		r = -EINVAL;
 	if (r)
 		return r;
-	attr.type = type;
 	attr.config1 = (uintptr_t)function;
 	r = syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
 	return r < 0 ? -errno : r;

@@ -55,12 +55,14 @@ __attribute__((format(printf, 5, 6))) static void line(struct examination *exami
 static void examine_kernel(struct examination *examination)
 {
 	struct utsname name;
-	unsigned int major = 0, minor = 0;
+	unsigned long major, minor;
+	char *rest;
 	bool recent;
 
 	if (uname(&name))
 		return;
-	sscanf(name.release, "%u.%u", &major, &minor);
+	major = strtoul(name.release, &rest, 10);
+	minor = *rest == '.' ? strtoul(rest + 1, NULL, 10) : 0;
 	recent = major > 5 || (major == 5 && minor >= 12);
 	line(examination, recent, NEEDED, "kernel", "%s %s%s", name.release, name.machine,
 	     recent ? ""

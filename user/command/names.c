@@ -37,10 +37,11 @@ struct names *names_new(const struct pods *pods)
 
 static void forget(struct names *names)
 {
-	struct cgroup *cgroup, *next;
+	struct cgroup *cgroup = names->cgroups, *next;
 
-	HASH_ITER (hh, names->cgroups, cgroup, next) {
-		HASH_DEL(names->cgroups, cgroup);
+	HASH_CLEAR(hh, names->cgroups);
+	for (; cgroup; cgroup = next) {
+		next = cgroup->hh.next;
 		free(cgroup);
 	}
 }

@@ -115,13 +115,25 @@ static int refresh(struct trace *trace)
 
 /* --- output while it runs --- */
 
-static void draw(struct trace *trace)
+/* As wide as the terminal and in colour, where standard output is one. */
+static struct table_options table_options(const struct trace *trace)
 {
 	struct winsize window = {};
-	struct table_options options = {
+	bool terminal = isatty(STDOUT_FILENO);
+
+	if (terminal)
+		ioctl(STDOUT_FILENO, TIOCGWINSZ, &window);
+	return (struct table_options){
 		.wide = trace->options.output == OUTPUT_WIDE,
-		.colour = !getenv("NO_COLOR"),
+		.colour = terminal && !getenv("NO_COLOR"),
+		.width = window.ws_col,
 	};
+}
+
+static void draw(struct trace *trace)
+{
+	struct table_options options = table_options(trace);
+	struct winsize window = {};
 	char *text = NULL;
 	size_t size = 0;
 	FILE *file = open_memstream(&text, &size);
@@ -129,7 +141,6 @@ static void draw(struct trace *trace)
 	if (!file)
 		return;
 	ioctl(STDOUT_FILENO, TIOCGWINSZ, &window);
-	options.width = window.ws_col;
 	options.height = window.ws_row;
 	table_print(file, &trace->report, &options);
 	if (fclose(file)) {
@@ -171,6 +182,8 @@ static void take_event(const struct event *event, void *arg)
 
 		ledger_update(trace->ledger, &event->key, NULL, &who);
 		row = ledger_find(trace->ledger, &event->key);
+		if (row)
+			row->counts.pid = event->pid;
 	}
 	switch (trace->options.output) {
 	case OUTPUT_JSONL:
@@ -397,10 +410,7 @@ static int open_capture(struct trace *trace)
 /* The last look, then nothing is counted any more, then the summary. */
 static int finish(struct trace *trace)
 {
-	const struct table_options options = {
-		.wide = trace->options.output == OUTPUT_WIDE,
-		.colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR"),
-	};
+	const struct table_options options = table_options(trace);
 	int r = capture_sweep(trace->capture, true);
 
 	capture_stop(trace->capture);

@@ -81,6 +81,16 @@ static bool is_time(const char *text)
 	return form[i] == text[i];
 }
 
+/* Of text that is all digits there. */
+static int number(const char *text, size_t digits)
+{
+	int n = 0;
+
+	while (digits--)
+		n = n * 10 + (*text++ - '0');
+	return n;
+}
+
 static int parse_time(const char *text, int64_t *out)
 {
 	struct tm given;
@@ -90,12 +100,12 @@ static int parse_time(const char *text, int64_t *out)
 	if (!is_time(text))
 		return -EINVAL;
 	given = (struct tm){
-		.tm_year = atoi(text) - 1900,
-		.tm_mon = atoi(text + 5) - 1,
-		.tm_mday = atoi(text + 8),
-		.tm_hour = atoi(text + 11),
-		.tm_min = atoi(text + 14),
-		.tm_sec = atoi(text + 17),
+		.tm_year = number(text, 4) - 1900,
+		.tm_mon = number(text + 5, 2) - 1,
+		.tm_mday = number(text + 8, 2),
+		.tm_hour = number(text + 11, 2),
+		.tm_min = number(text + 14, 2),
+		.tm_sec = number(text + 17, 2),
 	};
 	tm = given;
 	seconds = timegm(&tm);

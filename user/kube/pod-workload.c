@@ -55,7 +55,7 @@ static size_t without_schedule(const char *name, int64_t started)
 	seconds = strtoll(dash + 1, NULL, 10);
 	if (digits < 10)
 		seconds *= 60;
-	if (seconds < first || (started && seconds > started / 1000000000 + 24 * 60 * 60))
+	if (seconds < first || (started && seconds > started / 1000000000 + INT64_C(24) * 60 * 60))
 		return 0;
 	return dash - name;
 }

@@ -122,7 +122,7 @@ static int parse(const char *what, struct wanted *wanted, struct sentence *error
 
 /* --- what there is --- */
 
-/* The name that a pod has to one who asks for that kind; NULL if there is none. A Deployment's pods
+/* The name that a pod has to one who asks for that kind; "" if there is none. A Deployment's pods
  * are also those of a ReplicaSet, a CronJob's also those of a Job. */
 static const char *name_as(const struct pod *pod, const struct form *form)
 {
@@ -136,14 +136,12 @@ static const char *name_as(const struct pod *pod, const struct form *form)
 		return pod->owner;
 	if (strcmp(form->kind, "Job") == 0 && strcmp(kind, "CronJob") == 0)
 		return pod->owner;
-	return NULL;
+	return "";
 }
 
 static bool is_named(const struct pod *pod, const struct form *form, const char *name)
 {
-	const char *has = name_as(pod, form);
-
-	return has && strcmp(has, name) == 0;
+	return *name && strcmp(name_as(pod, form), name) == 0;
 }
 
 static bool is_wanted(const struct pod *pod, const struct wanted *wanted)
@@ -243,7 +241,7 @@ static void near_names(const struct pods *pods, const struct wanted *wanted, str
 			const char *name = name_as(pod, &forms[j]);
 			size_t far;
 
-			if (!name)
+			if (!*name)
 				continue;
 			if (&forms[j] != wanted->form && strcmp(name, pod->name.workload) != 0)
 				continue;

@@ -231,7 +231,7 @@ static void cell_make(const struct columns *columns, size_t i, const struct call
 	buf[0] = '\0';
 	columns_all[i].cell(columns->report, caller, buf);
 	if (!buf[0])
-		strcpy(buf, "-");
+		snprintf(buf, CELL, "-");
 }
 
 static void widen(struct columns *columns, const struct caller *caller)

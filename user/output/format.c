@@ -9,7 +9,7 @@
 #include <time.h>
 
 #define SECOND UINT64_C(1000000000)
-#define MINUTE 60
+#define MINUTE UINT64_C(60)
 #define HOUR (60 * MINUTE)
 #define DAY (24 * HOUR)
 
