@@ -17,11 +17,15 @@ for btf in "$@"; do
     /: matching candidate/ { split($2, a, ": "); delete wanted[$1 a[1]] }
     END { for (i in wanted) print "  missing: " wanted[i] }' <<<"$output" |
     grep -v 'struct mptcp_sock' | sort -u || true)
+  matches=$(grep -c 'matching candidate' <<<"$output" || true)
   if [ -n "$missing" ]; then
     printf '%s:\n%s\n' "$btf" "$missing"
     failed=1
+  elif [ "$matches" = 0 ]; then
+    echo "$btf: bpftool tells of no relocation at all; are its messages other ones now?"
+    failed=1
   else
-    echo "$btf: all $(grep -c 'matching candidate' <<<"$output") relocations match"
+    echo "$btf: all $matches relocations match"
   fi
 done
 exit $failed

@@ -8,7 +8,7 @@ packages() {
   build) echo gcc make pkg-config clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev libjansson-dev uthash-dev ;;
   test) echo libcmocka-dev bats jq iproute2 util-linux procps ;;
   demo) echo iproute2 util-linux jq ;;
-  check) echo clang-tidy clang-format cppcheck shellcheck mandoc libclang-rt-14-dev ;;
+  check) echo clang-tidy clang-format cppcheck shellcheck mandoc libclang-rt-14-dev clang-19 ;;
   bench) echo jq iproute2 util-linux procps libbpf-tools bpftrace ;;
   *) echo "deps.sh: there is no task '$1'" >&2 && exit 64 ;;
   esac

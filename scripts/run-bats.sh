@@ -3,7 +3,7 @@
 set -u
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-bats --formatter tap --timing "$1" | tee "$log" | sed 's/ # skip/ # skipped: /'
+bats --formatter tap --timing "$1" | tee "$log" | sed -u 's/ # skip \(skipped: \)\?/ # skipped: /'
 status=${PIPESTATUS[0]}
 skipped=$(grep -c '^ok .* # skip' "$log")
 passed=$(($(grep -c '^ok ' "$log") - skipped))

@@ -191,7 +191,7 @@ struct tcp_sock {
 	u64 bytes_acked;    /* likewise; and one for the SYN of an active open */
 	u64 bytes_sent;     /* 4.19: payload, with retransmissions */
 	u64 bytes_retrans;
-	u32 lsndtime; /* jiffies of the last data sent */
+	u32 lsndtime;      /* jiffies of the last data sent */
 	bool is_mptcp : 1; /* 5.6, with CONFIG_MPTCP: a subflow */
 };
 

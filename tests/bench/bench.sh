@@ -106,20 +106,20 @@ done
 # --- what a socket costs that is not a target ---
 
 echo "A socket that is not a target: time in each program, by the kernel's own statistics, less that of an empty one"
-run_ns() { # ns of each run of the programs with this name prefix
-  bpftool prog show -j | jq -r ".[] | select(.name | startswith(\"$1\")) | select(.run_cnt > 1000) | \"\(.name) \(.run_time_ns / .run_cnt)\""
+run_ns() { # name and ns of a run of this process's programs that ran
+  awk '/^prog_id/ { print $2 }' "/proc/$PID"/fdinfo/* 2>/dev/null | sort -un | while read -r id; do
+    bpftool prog show id "$id" -j
+  done | jq -r 'select(.run_cnt > 1000) | "\(.name) \(.run_time_ns / .run_cnt)"'
 }
 stats=$(sysctl -n kernel.bpf_stats_enabled)
 sysctl -qw kernel.bpf_stats_enabled=1
 begin empty
 for _ in 1 2 3; do "$BENCH/connections" 3000 "$COUNT" >/dev/null; done
-empty_ns=$(run_ns empty | awk '{ print $2 }' | sort -g | head -n 1)
+empty_ns=$(run_ns | awk '{ print $2 }' | sort -g | head -n 1)
 stop
 begin 'whocalls, another port'
 for _ in 1 2 3; do "$BENCH/connections" 3000 "$COUNT" >/dev/null; done
-for program in tcp_accept inet_csk_accept; do
-  run_ns $program | awk -v empty="$empty_ns" '{ printf "  %-26s %6.0f ns a run\n", $1, $2 - empty }'
-done
+run_ns | awk -v empty="$empty_ns" '{ printf "  %-26s %6.0f ns a run\n", $1, $2 - empty }'
 stop
 sysctl -qw "kernel.bpf_stats_enabled=$stats"
 
@@ -161,9 +161,12 @@ echo 'Memory: of the program, and of the kernel maps, with so many callers'
 for callers in $CALLERS; do
   trace --port 3003 -o json --max-callers "$callers"
   "$BENCH/connections" 3003 "$callers" "$callers" >/dev/null
-  # it has read them once the next refresh is over
-  sleep 2
-  map=$(bpftool map show -j | jq -r "[.[] | select(.name == \"callers\")] | last | .bytes_memlock")
+  # it has read them all when its memory has stopped growing
+  resident=
+  wait_for '[ "$resident" = "$(awk "/VmHWM/ { print \$2 }" "/proc/$PID/status")" ] || { resident=$(awk "/VmHWM/ { print \$2 }" "/proc/$PID/status"); sleep 1; false; }'
+  # by its shape: struct caller_key is 48 bytes, struct caller_counts 80
+  map=$(awk '/^key_size/ { k = $2 } /^value_size/ { v = $2 } /^memlock/ && k == 48 && v == 80 { print $2; exit }' \
+    "/proc/$PID"/fdinfo/*)
   resident=$(awk '/VmHWM/ { print $2 }' "/proc/$PID/status")
   stop
   counted=$(jq '[.callers[].addresses | length] | add' "$D/out")

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * connections PORT COUNT [ADDRESSES]: opens, accepts and closes COUNT connections one after the other
- * in one process on one CPU, over loopback, from ADDRESSES (default 128) source addresses. Prints the
- * nanoseconds of CPU that each took. CPU time, not time: what other processes do on the machine
- * meanwhile counts less that way. Softirqs run in this process's system calls, so it has all of it.
+ * connections PORT COUNT [ADDRESSES]: opens, accepts and closes COUNT connections one after the
+ * other in one process on one CPU, over loopback, from ADDRESSES (default 128) source addresses.
+ * Prints the nanoseconds of CPU that each took. CPU time, not time: what other processes do on the
+ * machine meanwhile counts less that way. Softirqs run in this process's system calls, so it has
+ * all of it.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

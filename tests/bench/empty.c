@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * empty HOOK...: programs of two instructions on the same hooks as whocalls', for comparison: what the
- * hooks themselves cost. HOOK: a tracepoint's name, or sockops=CGROUP. Prints "ready", and ends when
- * standard input does.
+ * empty HOOK...: programs of two instructions on the same hooks as whocalls', for comparison: what
+ * the hooks themselves cost. HOOK: a tracepoint's name, or sockops=CGROUP. Prints "ready", and ends
+ * when standard input does.
  */
 #include <err.h>
 #include <fcntl.h>

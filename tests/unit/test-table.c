@@ -52,8 +52,8 @@ static int setup(void **state)
 	f->report.hooks[0] =
 		(struct hook){"tcp_accept", "tp_btf/inet_sock_set_state", "", 128, 0, 1, 0};
 	f->report.hooks[1] = (struct hook){"sockops", "cgroup/sock_ops", "", 127, 1, 0, 0};
-	f->report.hooks[2] =
-		(struct hook){"inet_csk_accept", NULL, "kprobes: Operation not permitted", 0, 0, 0, 0};
+	f->report.hooks[2] = (struct hook){
+		"inet_csk_accept", NULL, "kprobes: Operation not permitted", 0, 0, 0, 0};
 	f->report.n_hooks = 3;
 	f->ledger = ledger_new(1000);
 	assert_non_null(f->ledger);

@@ -239,7 +239,9 @@ static const char *error_text(int r, char *buf, size_t size)
 /* After a call of libbpf that gave NULL: negative, whatever it left in errno. */
 static int failure(void)
 {
-	return errno ? -errno : -EIO;
+	int r = -errno;
+
+	return r < 0 ? r : -EIO;
 }
 
 static int load(struct capture *capture, const struct capture_options *options, char *error,
