@@ -13,7 +13,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 
 PACKAGES := libbpf jansson
 CFLAGS ?= -O2 -g
-WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla
+WARNINGS := -Wall -Wextra -Wno-missing-field-initializers -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla
 ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -DWHOCALLS_VERSION='"$(VERSION)"' $(WARNINGS) \
 	$(shell $(PKG_CONFIG) --cflags $(PACKAGES)) -I$(BUILD) -MMD -MP $(CFLAGS) $(SANITIZE)
 LIBS = $(shell $(PKG_CONFIG) --libs $(if $(STATIC),--static) $(PACKAGES)) $(if $(STATIC),-static)

@@ -11,6 +11,10 @@
 #ifndef BPF_CLIENT_H
 #define BPF_CLIENT_H
 
+#ifndef barrier
+#define barrier() asm volatile("" ::: "memory")
+#endif
+
 static __always_inline bool is_kubelet(struct task_struct *leader)
 {
 	return kubelet_pid && (__u32)leader->tgid == kubelet_pid &&
@@ -48,13 +52,21 @@ static __always_inline void client_remember(void *map, void *slots, __u64 key,
 		COUNT(clients_full);
 }
 
-static __always_inline struct client *client_find(void *map, void *slots, __u64 key)
+/* Copies what is remembered; a slot can be freed and taken by another while it is read. */
+static __always_inline bool client_find(void *map, void *slots, __u64 key, struct client *out)
 {
 	struct client_slot *slot = client_slot(slots, key);
+	struct client *client;
 
-	if (slot && slot->key == key)
-		return &slot->client;
-	return bpf_map_lookup_elem(map, &key);
+	if (slot && slot->key == key) {
+		*out = slot->client;
+		barrier();
+		return *(volatile __u64 *)&slot->key == key;
+	}
+	client = bpf_map_lookup_elem(map, &key);
+	if (client)
+		*out = *client;
+	return client;
 }
 
 static __always_inline void client_forget(void *map, void *slots, __u64 key)
@@ -77,11 +89,11 @@ static __always_inline void client_connecting(struct tcp_sock *tp, __u64 cookie)
 
 static __always_inline void client_connected(struct tcp_sock *tp, __u64 cookie)
 {
-	struct client *client = client_find(&connecting, &connecting_slots, cookie);
+	struct client client;
 
-	if (!client)
+	if (!client_find(&connecting, &connecting_slots, cookie, &client))
 		return;
-	client_remember(&clients, &clients_slots, numbers_of_client(tp), client);
+	client_remember(&clients, &clients_slots, numbers_of_client(tp), &client);
 	client_forget(&connecting, &connecting_slots, cookie);
 }
 

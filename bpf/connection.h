@@ -15,13 +15,28 @@
 
 #define EEXIST 17
 
+static __always_inline bool is_loopback(const __u32 address[4])
+{
+	if (address[0] || address[1])
+		return false;
+	if (address[2] == bpf_htonl(0xffff))
+		return (bpf_ntohl(address[3]) >> 24) == 127;
+	return !address[2] && address[3] == bpf_htonl(1);
+}
+
 static __always_inline __u32 *endpoint_find(const struct server_socket *s)
 {
+	struct loopback_key loopback = {s->netns, s->port};
 	struct endpoint_key key = {};
 	__u32 *id;
 
 	key.port = s->port;
 	if (addressed) {
+		if (is_loopback(s->local)) {
+			id = bpf_map_lookup_elem(&loopbacks, &loopback);
+			if (id)
+				return id;
+		}
 		__builtin_memcpy(key.address, s->local, sizeof(key.address));
 		id = bpf_map_lookup_elem(&endpoints, &key);
 		if (id)
@@ -66,19 +81,19 @@ static __always_inline void event_send(__u32 type, __u64 cookie, const struct co
 static __always_inline void caller_identify(struct connection *c, const struct server_socket *s,
 					    __u32 endpoint)
 {
-	struct client *client = client_find(&clients, &clients_slots, s->numbers);
+	struct client client;
 
 	__builtin_memcpy(c->key.peer, s->peer, sizeof(c->key.peer));
 	c->key.endpoint = endpoint;
 	c->peer_port = s->peer_port;
 	c->server_netns = s->netns;
-	if (!client)
+	if (!client_find(&clients, &clients_slots, s->numbers, &client))
 		return;
-	c->key.cgroup = client->cgroup;
-	__builtin_memcpy(c->key.comm, client->comm, sizeof(c->key.comm));
-	c->key.netns = client->netns;
-	c->key.flags = client->flags | (client->netns == s->netns ? CALLER_SAME_NETNS : 0);
-	c->pid = client->pid;
+	c->key.cgroup = client.cgroup;
+	__builtin_memcpy(c->key.comm, client.comm, sizeof(c->key.comm));
+	c->key.netns = client.netns;
+	c->key.flags = client.flags | (client.netns == s->netns ? CALLER_SAME_NETNS : 0);
+	c->pid = client.pid;
 }
 
 /* The counts that a record's connection belongs to. */
@@ -149,6 +164,7 @@ static __always_inline void connection_make(struct connection *c, const struct s
 	if (!__sync_fetch_and_add(&counts->opened, 1))
 		counts->first = now;
 	counts->last = now;
+	counts->last_opened = now;
 	if (!r)
 		totals->last = s->cookie;
 	__sync_fetch_and_add(&totals->opened, 1);
@@ -170,7 +186,7 @@ static __always_inline void connection_opened(struct tcp_sock *tp, __u64 cookie,
 
 	server_socket_read(&s, tp, cookie);
 	endpoint = endpoint_find(&s);
-	if (!endpoint)
+	if (!endpoint || socket_joined(tp))
 		return;
 	__sync_fetch_and_add(&totals->seen[witness], 1);
 	caller_identify(&c, &s, *endpoint);

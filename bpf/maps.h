@@ -7,9 +7,8 @@
 #define BPF_MAPS_H
 
 /* Knobs, set between open and load. */
-const volatile bool want_events;     /* write EVENT_OPENED and EVENT_CLOSED */
-const volatile bool accept_attached; /* an accept hook will tell of each accept */
-const volatile __u32 node_netns;     /* inode number of the node's own network namespace */
+const volatile bool want_events;   /* write EVENT_OPENED and EVENT_CLOSED */
+const volatile __u32 node_netns;   /* inode number of the node's own network namespace */
 const volatile __u32 kubelet_port; /* who listens here, in node_netns, is the kubelet; 0: nobody */
 const volatile __u64 tick_ns;      /* length of a jiffy */
 const volatile __u32 nr_accept;    /* numbers of the two system calls */
@@ -19,7 +18,9 @@ const volatile __u32 nr_accept4;
 __u64 ports[65536 / 64]; /* bitmap of watched ports */
 __u32 addressed;         /* endpoints that have an address; 0 saves a look-up */
 __u32 armed;             /* enum armed */
-__u32 snapshot_done;     /* what the iterator finds from now on was opened in the window */
+__u32 snapshot_done;     /* the first sweep is over */
+__u32 accept_attached;   /* will tell of each accept */
+__u32 sockops_attached;  /* which misses nothing: what a later sweep finds is older, too */
 __u32 overflowed;        /* a record found no room: the sweep can't tell what was missed any more */
 __u32 sweep;             /* number of the sweep that is running */
 __u32 kubelet_pid;       /* found by the sweep of files */
@@ -32,6 +33,14 @@ struct {
 	__type(value, __u32);
 	__uint(max_entries, 1);
 } endpoints SEC(".maps");
+
+/* Like `endpoints`, for what arrives on a loopback address; found by the program when it begins. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__type(key, struct loopback_key);
+	__type(value, __u32);
+	__uint(max_entries, 1);
+} loopbacks SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

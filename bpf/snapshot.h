@@ -22,7 +22,11 @@ static __always_inline void sweep_update(struct connection *c, struct tcp_sock *
 		connection_accepted(c, cookie);
 }
 
-/* A connection that has no record: open before the trace, or missed by all witnesses. */
+/*
+ * A connection that has no record: open before the trace, or missed by all witnesses. Sockops
+ * misses none, so where it is attached what a later sweep finds is from before, too: it was in a
+ * namespace that could not be looked into, or the iterator skipped it (it could before mid-2025).
+ */
 static __always_inline void sweep_found(struct tcp_sock *tp, __u64 cookie, __u64 now)
 {
 	struct totals *totals = totals_get();
@@ -34,7 +38,7 @@ static __always_inline void sweep_found(struct tcp_sock *tp, __u64 cookie, __u64
 		return;
 	server_socket_read(&s, tp, cookie);
 	endpoint = endpoint_find(&s);
-	if (!endpoint)
+	if (!endpoint || socket_active(tp) || socket_joined(tp))
 		return;
 	__sync_fetch_and_add(&totals->seen[WITNESS_SNAPSHOT], 1);
 	caller_identify(&c, &s, *endpoint);
@@ -43,7 +47,7 @@ static __always_inline void sweep_found(struct tcp_sock *tp, __u64 cookie, __u64
 	c.last_data = last_data(tp, now);
 	c.sweep = sweep;
 	c.waiting = !tp->SK(sk_socket);
-	if (!snapshot_done) {
+	if (!snapshot_done || sockops_attached) {
 		c.flags = CONNECTION_OLD | (c.waiting ? 0 : CONNECTION_ACCEPTED);
 		c.base_received = c.bytes_received;
 		c.base_sent = c.bytes_sent;
@@ -85,6 +89,16 @@ int snapshot(struct bpf_iter__tcp *ctx)
 	return 0;
 }
 
+/* A child that has not closed its parent's files yet holds the socket, too: the oldest is the
+ * owner. */
+static __always_inline void kubelet_found(struct task_struct *leader)
+{
+	if (kubelet_pid && kubelet_start <= leader->start_boottime)
+		return;
+	kubelet_start = leader->start_boottime;
+	kubelet_pid = leader->tgid;
+}
+
 /* Runs once, before the first sweep of connections: which processes hold the clients' ends, and who
  * is the kubelet. */
 SEC("iter/task_file")
@@ -112,12 +126,12 @@ int snapshot_files(struct bpf_iter__task_file *ctx)
 		return 0;
 	netns = tp->SKC(skc_net.net)->ns.inum;
 	if (tp->SKC(skc_state) == TCP_LISTEN) {
-		if (kubelet_port && tp->SKC(skc_num) == kubelet_port && netns == node_netns) {
-			kubelet_start = task->group_leader->start_boottime;
-			kubelet_pid = task->group_leader->tgid;
-		}
+		if (kubelet_port && tp->SKC(skc_num) == kubelet_port && netns == node_netns)
+			kubelet_found(task->group_leader);
 		return 0;
 	}
+	if (tp->SKC(skc_state) == TCP_SYN_SENT || tp->SKC(skc_state) == TCP_CLOSE)
+		return 0;
 	if (!port_watched(bpf_ntohs(tp->SKC(skc_dport))))
 		return 0;
 	client_read(&client, task, netns);

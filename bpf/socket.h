@@ -103,6 +103,31 @@ static __always_inline bool socket_taken(struct tcp_sock *tp)
 	return tp->SKC(skc_flags) >> SOCK_DEAD & 1;
 }
 
+/* A further subflow of an MPTCP connection that is open already: no connection of its own. */
+static __always_inline bool socket_joined(struct tcp_sock *tp)
+{
+	struct mptcp_subflow_context *subflow;
+
+	if (!bpf_core_field_exists(tp->is_mptcp) || !BPF_CORE_READ_BITFIELD(tp, is_mptcp))
+		return false;
+	subflow = BPF_CORE_READ(tp, inet_conn.icsk_ulp_data);
+	return subflow && BPF_CORE_READ_BITFIELD_PROBED(subflow, mp_join);
+}
+
+/*
+ * The socket that called connect(): its bytes_acked counts its own SYN, which is no payload; nor is
+ * the FIN that has been sent in the states after the application's close.
+ */
+static __always_inline bool socket_active(struct tcp_sock *tp)
+{
+	__u8 state = tp->SKC(skc_state);
+	__u64 sent = tp->bytes_acked + (__u32)(tp->snd_nxt - tp->snd_una);
+
+	if (state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT)
+		sent--;
+	return sent == tp->bytes_sent - tp->bytes_retrans + 1;
+}
+
 /* Payload that came in: tcp_rcv_nxt_update() counted the peer's FIN as a byte; tcp_fin() sets DONE.
  */
 static __always_inline __u64 payload_received(struct tcp_sock *tp)

@@ -52,7 +52,7 @@ int BPF_PROG(tcp_accept, const struct sock *sk, int oldstate, int newstate)
 	tp = bpf_skc_to_tcp_sock((void *)sk);
 	if (!tp)
 		return 0;
-	if (!port)
+	if (!port && newstate == TCP_CLOSE)
 		server = port_watched(socket_port(tp));
 	if (!server && !client)
 		return 0;

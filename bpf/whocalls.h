@@ -49,6 +49,12 @@ struct endpoint_key {
 	__u32 port;
 };
 
+/* A port in the network namespace of a pod that is a target: its loopback is the pod's, too. */
+struct loopback_key {
+	__u32 netns; /* inode number */
+	__u32 port;
+};
+
 /* What the kernel counts by. All that is not known is zero. */
 struct caller_key {
 	__u32 peer[4];
@@ -69,6 +75,7 @@ struct caller_counts {
 	__u64 bytes_sent;     /* by the server, payload, without retransmissions; likewise */
 	__u64 first;          /* time of the first connection opened */
 	__u64 last;           /* time of the last connection opened, or closed */
+	__u64 last_opened;    /* time of the last connection opened: what its address is named by */
 	__u64 open_time;      /* ns that the closed connections were open, in all */
 	__u32 pid;            /* of the client process that connected last; 0 unless CALLER_LOCAL */
 	__u32 old;            /* connections that were open when the trace began */
@@ -166,7 +173,7 @@ struct totals {
 		       "struct " #type " differs between kernel side and program")
 WHOCALLS_ASSERT_SIZE(endpoint_key, 20);
 WHOCALLS_ASSERT_SIZE(caller_key, 48);
-WHOCALLS_ASSERT_SIZE(caller_counts, 80);
+WHOCALLS_ASSERT_SIZE(caller_counts, 88);
 WHOCALLS_ASSERT_SIZE(connection, 128);
 WHOCALLS_ASSERT_SIZE(client, 40);
 WHOCALLS_ASSERT_SIZE(event, 104);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The table of subcommands, nothing else. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "command/command.h"
 
@@ -38,11 +40,25 @@ static const struct command *find(const char *name)
 	return NULL;
 }
 
+/* Where one of the three is closed, the next file opened would take its place, and be written to.
+ */
+static void keep_standard_fds(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd < 3);
+	if (fd >= 3)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	const struct command *command;
 	char *help[] = {NULL, "--help", NULL};
 
+	keep_standard_fds();
 	if (argc < 2) {
 		usage(stderr);
 		return EX_USAGE;

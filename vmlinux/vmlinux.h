@@ -178,6 +178,7 @@ struct inet_sock {
 
 struct inet_connection_sock {
 	struct inet_sock icsk_inet;
+	void *icsk_ulp_data; /* of an MPTCP subflow: struct mptcp_subflow_context */
 	struct {
 		__u32 lrcvtime; /* jiffies of the last data received */
 	} icsk_ack;
@@ -187,12 +188,17 @@ struct tcp_sock {
 	struct inet_connection_sock inet_conn;
 	u32 rcv_nxt;
 	u32 snd_una;
+	u32 snd_nxt;
 	u64 bytes_received; /* sequence space taken in: payload, and one for a FIN */
 	u64 bytes_acked;    /* likewise; and one for the SYN of an active open */
 	u64 bytes_sent;     /* 4.19: payload, with retransmissions */
 	u64 bytes_retrans;
 	u32 lsndtime;      /* jiffies of the last data sent */
 	bool is_mptcp : 1; /* 5.6, with CONFIG_MPTCP: a subflow */
+};
+
+struct mptcp_subflow_context {
+	u32 mp_join : 1;
 };
 
 struct mptcp_sock {

@@ -164,8 +164,8 @@ for callers in $CALLERS; do
   # it has read them all when its memory has stopped growing
   resident=
   wait_for '[ "$resident" = "$(awk "/VmHWM/ { print \$2 }" "/proc/$PID/status")" ] || { resident=$(awk "/VmHWM/ { print \$2 }" "/proc/$PID/status"); sleep 1; false; }'
-  # by its shape: struct caller_key is 48 bytes, struct caller_counts 80
-  map=$(awk '/^key_size/ { k = $2 } /^value_size/ { v = $2 } /^memlock/ && k == 48 && v == 80 { print $2; exit }' \
+  # by its shape: struct caller_key is 48 bytes, struct caller_counts 88
+  map=$(awk '/^key_size/ { k = $2 } /^value_size/ { v = $2 } /^memlock/ && k == 48 && v == 88 { print $2; exit }' \
     "/proc/$PID"/fdinfo/*)
   resident=$(awk '/VmHWM/ { print $2 }' "/proc/$PID/status")
   stop

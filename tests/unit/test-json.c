@@ -149,8 +149,8 @@ static void expect_keys(const json_t *json, const char *keys)
 #define CONNECTIONS                                                                                \
 	"opened accepted open idle refused closed resets open_seconds untracked old old_open "     \
 	"old_active waiting idle_since"
-#define CALLER                                                                                     \
-	"class kind namespace name pods process pid cgroup node addresses connections requests "   \
+#define CALLER                                                                                                       \
+	"class kind namespace name pods process pid cgroup cgroup_path pod_uid node addresses connections requests " \
 	"bytes_received bytes_sent service_time first_seen last_seen"
 #define DOCUMENT "schema target window callers others totals coverage"
 #define EVENT "schema event time connection peer endpoint process pid cgroup"

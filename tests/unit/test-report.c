@@ -85,6 +85,11 @@ static size_t callers_of(struct given one, struct given two)
 	{                                                                                          \
 		.who = {class, name, NULL}, __VA_ARGS__                                            \
 	}
+#define UNLISTED(uid, ...)                                                                         \
+	(struct given)                                                                             \
+	{                                                                                          \
+		.who = {.class = CLASS_WORKLOAD, .pod_uid = (uid)}, __VA_ARGS__                    \
+	}
 #define SAME 1
 #define TWO 2
 
@@ -100,9 +105,11 @@ static void same_callers(void **state)
 	assert_int_equal(callers_of(W(&a_1), W(&a_set)), TWO);
 	assert_int_equal(callers_of(W(&a_1), W(&a_core)), TWO);
 	assert_int_equal(callers_of(W(&a_1), W(NULL)), TWO);
-	assert_int_equal(
-		callers_of(W(NULL, .cgroup = 1, .peer = 1), W(NULL, .cgroup = 1, .peer = 2)), SAME);
-	assert_int_equal(callers_of(W(NULL, .cgroup = 1), W(NULL, .cgroup = 2)), TWO);
+	/* two containers of a pod that is not on the list, and another pod's */
+	assert_int_equal(callers_of(UNLISTED("u", .cgroup = 1, .peer = 1),
+				    UNLISTED("u", .cgroup = 2, .peer = 2)),
+			 SAME);
+	assert_int_equal(callers_of(UNLISTED("u", .cgroup = 1), UNLISTED("v", .cgroup = 1)), TWO);
 	assert_int_equal(callers_of(W(&a_1), POD(CLASS_LOOPBACK, &a_1)), TWO);
 #undef W
 #define P(...) ROW(CLASS_PROCESS, __VA_ARGS__)

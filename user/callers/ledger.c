@@ -22,6 +22,11 @@ struct ledger {
 	bool refreshing;
 };
 
+/* The kernel's times of data are as coarse as its tick, 10 ms at most. An old connection's
+ * handshake was before the window: what it carried between the window's begin and the first look at
+ * it shows in no count of bytes, but in this time. */
+#define TICK_MAX 10000000
+
 /* Keys are compared byte by byte: padding would tell apart what is the same caller. */
 _Static_assert(sizeof(struct caller_key) == 16 + 8 + COMM_SIZE + 4 + 2 + 2,
 	       "caller_key has padding");
@@ -313,7 +318,7 @@ static struct open_counts open_of_connection(const struct connection *c, uint64_
 	};
 
 	/* Bytes tell: the kernel's time of last data starts as the time of the handshake. */
-	active = open.bytes_received || open.bytes_sent;
+	active = open.bytes_received || open.bytes_sent || (old && c->last_data > began + TICK_MAX);
 	open.old_active = old && active;
 	if (active || open.old_bytes)
 		open.last_data = c->last_data;

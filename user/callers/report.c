@@ -60,7 +60,7 @@ static bool workload_same(const struct row *a, const struct row *b)
 	const struct pod_name *p = a->who.pod, *q = b->who.pod;
 
 	if (!p || !q)
-		return p == q && a->key.cgroup == b->key.cgroup;
+		return p == q && string_same(a->who.pod_uid, b->who.pod_uid);
 	return p == q || (string_same(p->namespace, q->namespace) &&
 			  string_same(p->kind, q->kind) && string_same(p->workload, q->workload));
 }
@@ -104,7 +104,7 @@ static uint64_t caller_hash(const struct row *row)
 	switch (row->who.class) {
 	case CLASS_WORKLOAD:
 		if (!pod)
-			return mix(hash, row->key.cgroup);
+			return mix_string(hash, row->who.pod_uid, SIZE_MAX);
 		hash = mix_string(hash, pod->namespace, SIZE_MAX);
 		return mix_string(hash, pod->workload, SIZE_MAX);
 	case CLASS_PROCESS:
@@ -222,6 +222,8 @@ static void caller_begin(struct caller *caller, const struct row *row)
 	caller->pod = row->who.pod;
 	caller->node = row_node(row);
 	caller->cgroup = row->key.cgroup;
+	caller->cgroup_path = row->who.cgroup_path;
+	caller->pod_uid = row->who.pod_uid;
 	memcpy(caller->process, row->key.comm, COMM_SIZE - 1);
 }
 
@@ -235,6 +237,10 @@ static void caller_add(struct caller *caller, const struct row *row)
 		caller->node = NULL;
 	if (caller->cgroup != row->key.cgroup)
 		caller->cgroup = 0;
+	if (!string_same(caller->cgroup_path, row->who.cgroup_path))
+		caller->cgroup_path = NULL;
+	if (!string_same(caller->pod_uid, row->who.pod_uid))
+		caller->pod_uid = NULL;
 	memcpy(&caller->addresses[caller->n_addresses++], row->key.peer, sizeof(struct address));
 	if (row->who.pod && row->who.pod->pod)
 		caller->pods[caller->n_pods++] = row->who.pod->pod;

@@ -48,8 +48,10 @@ struct caller {
 	const char *node;
 	/* client's process, "" if not known, or not one; always terminated */
 	char process[COMM_SIZE];
-	uint32_t pid;    /* of the last to connect; 0 if not known */
-	uint64_t cgroup; /* cgroup2 id, if all rows agree on it; else 0 */
+	uint32_t pid;            /* of the last to connect; 0 if not known */
+	uint64_t cgroup;         /* cgroup2 id, if all rows agree on it; else 0 */
+	const char *cgroup_path; /* likewise; NULL: not known */
+	const char *pod_uid;     /* that the cgroup tells, likewise */
 	struct caller_counts counts;
 	struct open_counts open;
 	const char **pods; /* names, sorted, no duplicates */

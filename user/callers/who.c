@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-struct who who_decide(const struct evidence *e)
+static struct who decide(const struct evidence *e)
 {
 	bool local = e->key->flags & CALLER_LOCAL;
 	bool in_node_netns = e->key->netns == e->node_netns;
@@ -31,6 +31,15 @@ struct who who_decide(const struct evidence *e)
 	if (e->node_name)
 		return (struct who){.class = CLASS_NODE, .node = e->node_name};
 	return (struct who){.class = e->pods_known ? CLASS_EXTERNAL : CLASS_UNKNOWN};
+}
+
+struct who who_decide(const struct evidence *evidence)
+{
+	struct who who = decide(evidence);
+
+	who.pod_uid = evidence->cgroup_pod_uid;
+	who.cgroup_path = evidence->cgroup_path;
+	return who;
 }
 
 const char *who_class_name(enum caller_class class)

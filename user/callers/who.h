@@ -39,7 +39,9 @@ struct evidence {
 	const struct pod_name *pod_by_uid;
 	/* the pod that held the peer's address then, or NULL */
 	const struct pod_name *pod_by_address;
-	/* UID that the cgroup's path tells, or NULL; owned by the caller */
+	/* path of the process's cgroup, and the pod's UID that it tells, or NULL; both outlive the
+	 * ledger */
+	const char *cgroup_path;
 	const char *cgroup_pod_uid;
 	const char *node_name; /* the node whose address the peer has, or NULL */
 	uint32_t node_netns;   /* inode number of this node's own network namespace */
@@ -50,7 +52,9 @@ struct who {
 	enum caller_class class;
 	/* CLASS_WORKLOAD and, if known, CLASS_LOOPBACK; NULL: pod not known */
 	const struct pod_name *pod;
-	const char *node; /* CLASS_NODE: its name */
+	const char *node;        /* CLASS_NODE: its name */
+	const char *pod_uid;     /* as the process's cgroup tells it, or NULL */
+	const char *cgroup_path; /* of the process, or NULL */
 };
 
 /* The rules of design section 4, in their order. Pure. */

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "capture.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <ifaddrs.h>
+#include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,9 +44,9 @@ struct attached {
 struct capture {
 	struct whocalls_bpf *bpf;
 	struct ring_buffer *ring;
+	const struct target *target;
 	struct attached hooks[REPORT_HOOKS];
 	struct bpf_program *accept; /* NULL: none */
-	enum hook_kind accept_kind;
 	void (*take)(const struct event *event, void *arg);
 	void *arg;
 	uint64_t started;
@@ -103,13 +106,20 @@ static struct bpf_program *accept_program(struct whocalls_bpf *bpf, size_t choic
 	}
 }
 
-/* Chooses the accept hook; why each better one can't be is gathered for the report. */
-static void choose_accept(struct capture *capture, const struct btf *kernel, const char *forced)
+/*
+ * Chooses the accept hook from the choice `from` on; why each better one can't be is gathered for
+ * the report. Returns the index of the choice, or the number of choices if there is none.
+ */
+static size_t choose_accept(struct capture *capture, const struct btf *kernel, const char *forced,
+			    size_t from)
 {
 	struct attached *hook = &capture->hooks[ACCEPT];
+	size_t chosen = LENGTH(accept_choices);
 	char why[HOOK_WHY];
 
-	for (size_t i = 0; i < LENGTH(accept_choices); i++) {
+	capture->accept = NULL;
+	hook->name[0] = '\0';
+	for (size_t i = from; i < LENGTH(accept_choices); i++) {
 		const struct accept_choice *choice = &accept_choices[i];
 		size_t length = strlen(hook->why);
 
@@ -117,7 +127,7 @@ static void choose_accept(struct capture *capture, const struct btf *kernel, con
 			continue;
 		if (!hook_try(kernel, choice->kind, choice->function, why)) {
 			capture->accept = accept_program(capture->bpf, i);
-			capture->accept_kind = choice->kind;
+			chosen = i;
 			hook_name(choice->kind, choice->function, hook->name, sizeof(hook->name));
 			break;
 		}
@@ -129,6 +139,7 @@ static void choose_accept(struct capture *capture, const struct btf *kernel, con
 
 		bpf_program__set_autoload(program, program == capture->accept);
 	}
+	return chosen;
 }
 
 static int size_maps(struct capture *capture, const struct capture_options *options)
@@ -141,6 +152,9 @@ static int size_maps(struct capture *capture, const struct capture_options *opti
 		{bpf->maps.callers, options->max_callers},
 		{bpf->maps.connections, options->max_connections},
 		{bpf->maps.endpoints, options->target->n_endpoints},
+		/* a pod has two addresses at most, and may share its namespace with nobody but
+		   itself */
+		{bpf->maps.loopbacks, options->target->n_endpoints},
 		{bpf->maps.ring, options->ring_size},
 	};
 	int r = 0;
@@ -213,7 +227,8 @@ static int attach_all(struct capture *capture, char *error, size_t error_size)
 	r = attach(capture, SOCKOPS, bpf->progs.tcp_accept_sockops);
 	if (r)
 		snprintf(capture->hooks[SOCKOPS].why, HOOK_WHY, "sockops: %s",
-			 r == -ENOENT ? "no cgroup2 is mounted here" : strerror(-r));
+			 r == -ENOENT ? "no mount of the root of cgroup2 is visible here"
+				      : strerror(-r));
 	else
 		snprintf(capture->hooks[SOCKOPS].name, sizeof(capture->hooks[SOCKOPS].name),
 			 "sockops");
@@ -244,34 +259,18 @@ static int failure(void)
 	return r < 0 ? r : -EIO;
 }
 
-static int load(struct capture *capture, const struct capture_options *options, char *error,
-		size_t error_size)
+static int load_with(struct capture *capture, const struct capture_options *options,
+		     const struct btf *kernel, size_t *choice)
 {
-	char text[128];
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = options->btf);
-	struct btf *kernel = hooks_btf(options->btf);
-	struct whocalls_bpf *bpf;
+	struct whocalls_bpf *bpf = whocalls_bpf__open_opts(&opts);
 	int r;
 
-	if (!kernel) {
-		r = failure();
-		snprintf(
-			error, error_size,
-			"reading this kernel's BTF from %s: %s; a kernel with CONFIG_DEBUG_INFO_BTF has it, "
-			"for others give its file with --btf FILE",
-			options->btf ? options->btf : "/sys/kernel/btf/vmlinux",
-			error_text(r, text, sizeof(text)));
-		return r;
-	}
-	bpf = whocalls_bpf__open_opts(&opts);
-	if (!bpf) {
-		r = failure();
-		goto failed;
-	}
+	if (!bpf)
+		return failure();
 	capture->bpf = bpf;
-	choose_accept(capture, kernel, options->accept_hook);
+	*choice = choose_accept(capture, kernel, options->accept_hook, *choice);
 	bpf->rodata->want_events = options->events;
-	bpf->rodata->accept_attached = capture->accept;
 	bpf->rodata->node_netns = sweep_own_netns();
 	bpf->rodata->kubelet_port = options->kubelet_port;
 	bpf->rodata->tick_ns = jiffy_ns();
@@ -283,15 +282,48 @@ static int load(struct capture *capture, const struct capture_options *options, 
 #endif
 	bpf->rodata->nr_accept4 = SYS_accept4;
 	r = size_maps(capture, options);
-	if (!r)
-		r = whocalls_bpf__load(bpf);
-failed:
+	return r ? r : whocalls_bpf__load(bpf);
+}
+
+/*
+ * That a trial program attached does not say that the real one loads: fexit can't read its
+ * function's result before 5.17. Then all is loaded again with the next choice.
+ */
+static int load(struct capture *capture, const struct capture_options *options, char *error,
+		size_t error_size)
+{
+	struct btf *kernel = hooks_btf(options->btf);
+	size_t choice = 0;
+	char text[128];
+	int r;
+
+	if (!kernel) {
+		r = failure();
+		snprintf(
+			error, error_size,
+			"reading this kernel's BTF from %s: %s; a kernel with CONFIG_DEBUG_INFO_BTF "
+			"has it, for others give its file with --btf FILE",
+			options->btf ? options->btf : "/sys/kernel/btf/vmlinux",
+			error_text(r, text, sizeof(text)));
+		return r;
+	}
+	r = load_with(capture, options, kernel, &choice);
+	while (r && choice < LENGTH(accept_choices)) {
+		struct attached *hook = &capture->hooks[ACCEPT];
+
+		snprintf(hook->why, HOOK_WHY, "%s does not load with %s", hook->name,
+			 error_text(r, text, sizeof(text)));
+		whocalls_bpf__destroy(capture->bpf);
+		capture->bpf = NULL;
+		choice++;
+		r = load_with(capture, options, kernel, &choice);
+	}
 	if (r)
 		snprintf(
 			error, error_size,
 			"loading the BPF programs: %s; `whocalls doctor` tells what is missing, -v shows "
 			"libbpf's own words",
-			strerror(-r));
+			error_text(r, text, sizeof(text)));
 	btf__free(kernel);
 	return r;
 }
@@ -308,6 +340,57 @@ static int take_event(void *arg, void *data, size_t size)
 	return 0;
 }
 
+/* Waits until every program that runs now has ended: synchronize_rcu(). */
+static void grace_period(void)
+{
+	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+}
+
+static bool address_of(const struct sockaddr *from, struct address *out)
+{
+	if (from && from->sa_family == AF_INET) {
+		const struct sockaddr_in *in = (const struct sockaddr_in *)from;
+
+		*out = (struct address){{0, 0, htonl(0xffff), in->sin_addr.s_addr}};
+		return true;
+	}
+	if (from && from->sa_family == AF_INET6) {
+		memcpy(out->word, &((const struct sockaddr_in6 *)from)->sin6_addr,
+		       sizeof(out->word));
+		return true;
+	}
+	return false;
+}
+
+/* In a network namespace: if it has a pod's address, its loopback is that pod's, too. */
+static int look_for_endpoints(uint32_t inum, void *arg)
+{
+	struct capture *capture = arg;
+	struct ifaddrs *all, *one;
+	int r = 0;
+
+	if (getifaddrs(&all))
+		return 1;
+	for (one = all; one && !r; one = one->ifa_next) {
+		struct address address;
+
+		if (!address_of(one->ifa_addr, &address))
+			continue;
+		for (size_t i = 0; i < capture->target->n_endpoints && !r; i++) {
+			const struct endpoint *endpoint = &capture->target->endpoints[i];
+			struct loopback_key key = {inum, endpoint->port};
+			uint32_t id = (uint32_t)i;
+
+			/* --address asks for that address and no other */
+			if (endpoint->pod && address_equal(&endpoint->address, &address))
+				r = bpf_map__update_elem(capture->bpf->maps.loopbacks, &key,
+							 sizeof(key), &id, sizeof(id), BPF_ANY);
+		}
+	}
+	freeifaddrs(all);
+	return r;
+}
+
 /*
  * Attach, then snapshot, then merge: the other order has a hole. Client processes are remembered
  * from the attach on, and the files of all processes tell whose the connections are that are open
@@ -322,11 +405,17 @@ static int begin(struct capture *capture, char *error, size_t error_size)
 	struct whocalls_bpf *bpf = capture->bpf;
 	int r = sweep_run(bpf->progs.snapshot_files);
 
+	if (!r && bpf->bss->addressed) {
+		r = sweep_look(look_for_endpoints, capture);
+		r = r < 0 ? r : 0;
+	}
 	if (!r) {
 		capture->started = monotonic_ns();
+		bpf->bss->sockops_attached = capture->hooks[SOCKOPS].link != NULL;
+		bpf->bss->accept_attached = capture->hooks[ACCEPT].link != NULL;
 		bpf->bss->armed = ARMED_FIRST;
 		if (capture->hooks[SOCKOPS].link)
-			syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+			grace_period();
 		bpf->bss->armed = ARMED_ALL;
 		r = capture_sweep(capture, true);
 		bpf->bss->snapshot_done = 1;
@@ -347,6 +436,7 @@ int capture_open(struct capture **out, const struct capture_options *options, ch
 		snprintf(error, error_size, "out of memory");
 		return -ENOMEM;
 	}
+	capture->target = options->target;
 	libbpf_verbose = options->verbose;
 	libbpf_set_print(libbpf_print);
 	libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
@@ -379,14 +469,21 @@ failed:
 
 void capture_stop(struct capture *capture)
 {
+	bool attached = capture->hooks[STATE].link;
+
 	/* from here on nothing new is counted; what the first witness has counted the second still
 	 * marks */
-	if (capture->bpf && capture->bpf->bss)
+	if (attached) {
 		capture->bpf->bss->armed = 0;
+		grace_period();
+	}
 	for (size_t i = 0; i < LENGTH(capture->hooks); i++) {
 		bpf_link__destroy(capture->hooks[i].link);
 		capture->hooks[i].link = NULL;
 	}
+	/* what is still running has counted when this is over */
+	if (attached)
+		grace_period();
 }
 
 void capture_free(struct capture *capture)

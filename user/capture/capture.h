@@ -17,13 +17,13 @@
 struct capture;
 
 struct capture_options {
-	const struct target *target;
-	uint32_t max_callers;     /* entries of the kernel's map of callers */
-	uint32_t max_connections; /* entries of its map of open connections */
-	uint32_t ring_size;       /* bytes: a power of two, at least a page */
-	uint16_t kubelet_port;    /* 0: no probes can be proven */
-	bool events;              /* single connections through the ring, too */
-	const char *btf;          /* file with the kernel's BTF; NULL: /sys/kernel/btf/vmlinux */
+	const struct target *target; /* outlives the capture */
+	uint32_t max_callers;        /* entries of the kernel's map of callers */
+	uint32_t max_connections;    /* entries of its map of open connections */
+	uint32_t ring_size;          /* bytes: a power of two, at least a page */
+	uint16_t kubelet_port;       /* 0: no probes can be proven */
+	bool events;                 /* single connections through the ring, too */
+	const char *btf;             /* file with the kernel's BTF; NULL: /sys/kernel/btf/vmlinux */
 	const char *
 		accept_hook; /* "fexit", "kretprobe", "syscall", "none": that one; NULL: the best */
 	bool verbose;        /* libbpf's own messages on standard error */

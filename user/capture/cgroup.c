@@ -120,3 +120,72 @@ int cgroup_pod(const char *path, char uid[CGROUP_POD_UID], char container[CGROUP
 	}
 	return -ENOENT;
 }
+
+/* memory.max of cgroup2 says "max" for none; version 1 a number near 2^63. */
+static uint64_t read_limit(const char *directory, const char *file)
+{
+	char path[4352], text[64] = "";
+	unsigned long long limit;
+	FILE *stream;
+
+	snprintf(path, sizeof(path), "%s/%s", directory, file);
+	stream = fopen(path, "re");
+	if (!stream)
+		return UINT64_MAX;
+	if (!fgets(text, sizeof(text), stream))
+		text[0] = '\0';
+	fclose(stream);
+	limit = strtoull(text, NULL, 10);
+	return !limit || limit > 1ULL << 60 ? UINT64_MAX : limit;
+}
+
+/* From the cgroup up to the mount's root. */
+static uint64_t least_limit(const char *mount, const char *path, const char *file)
+{
+	uint64_t least = UINT64_MAX;
+	char directory[4096];
+	size_t root = strlen(mount);
+
+	snprintf(directory, sizeof(directory), "%s%s", mount, path);
+	while (strlen(directory) > root) {
+		uint64_t limit = read_limit(directory, file);
+		char *slash = strrchr(directory, '/');
+
+		if (limit < least)
+			least = limit;
+		*slash = '\0';
+	}
+	return least;
+}
+
+int cgroup_memory_limit(uint64_t *bytes)
+{
+	FILE *cgroups = fopen("/proc/self/cgroup", "re");
+	char line[4096], mount[256];
+	int root;
+
+	if (!cgroups)
+		return -errno;
+	*bytes = UINT64_MAX;
+	root = hooks_cgroup_root(mount, sizeof(mount));
+	while (fgets(line, sizeof(line), cgroups)) {
+		const char *first = strchr(line, ':');
+		const char *path = first ? strchr(first + 1, ':') : NULL;
+		uint64_t limit = UINT64_MAX;
+
+		line[strcspn(line, "\n")] = '\0';
+		if (!path)
+			continue;
+		if (!strncmp(first, "::", 2) && root >= 0)
+			limit = least_limit(mount, path + 1, "memory.max");
+		else if (!strncmp(first, ":memory:", 8))
+			limit = least_limit("/sys/fs/cgroup/memory", path + 1,
+					    "memory.limit_in_bytes");
+		if (limit < *bytes)
+			*bytes = limit;
+	}
+	if (root >= 0)
+		close(root);
+	fclose(cgroups);
+	return 0;
+}

@@ -25,4 +25,11 @@ int cgroup_path(uint64_t id, char *path, size_t size);
  */
 int cgroup_pod(const char *path, char uid[CGROUP_POD_UID], char container[CGROUP_CONTAINER]);
 
+/*
+ * The least memory limit of this process's cgroup and of those above it, in bytes; UINT64_MAX if
+ * there is none. BPF maps are charged to it (5.11 and later). 0, or a negative errno if it can't be
+ * told.
+ */
+int cgroup_memory_limit(uint64_t *bytes);
+
 #endif

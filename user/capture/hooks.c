@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -86,25 +87,37 @@ const char *hooks_lockdown(void)
 	return "unknown";
 }
 
+/* Of a bind mount, or in a cgroup namespace, what is mounted may be a part only. */
+static bool is_cgroup_root(int fd)
+{
+	struct stat st;
+
+	return !fstat(fd, &st) && st.st_ino == 1; /* kernfs gives its root the first number */
+}
+
 int hooks_cgroup_root(char *path, size_t size)
 {
 	FILE *mounts = setmntent("/proc/self/mounts", "re");
 	struct mntent *entry;
-	int fd = -ENOENT;
+	int found = -ENOENT;
 
 	if (!mounts)
 		return -errno;
-	while (fd < 0 && (entry = getmntent(mounts))) {
+	while (found < 0 && (entry = getmntent(mounts))) {
+		int fd;
+
 		if (strcmp(entry->mnt_type, "cgroup2"))
 			continue;
 		fd = open(entry->mnt_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (fd < 0)
-			fd = -errno;
-		else
+		if (fd >= 0 && is_cgroup_root(fd)) {
 			snprintf(path, size, "%s", entry->mnt_dir);
+			found = fd;
+		} else if (fd >= 0) {
+			close(fd);
+		}
 	}
 	endmntent(mounts);
-	return fd;
+	return found;
 }
 
 /* The two instructions: r0 = `result`; exit. */
@@ -188,7 +201,7 @@ static void explain(enum hook_kind kind, int r, const char *step, char why[HOOK_
 		snprintf(why, HOOK_WHY,
 			 "kretprobe: this kernel has no kprobes (CONFIG_KPROBES is off)");
 	else if (kind == HOOK_SOCKOPS && r == -ENOENT)
-		snprintf(why, HOOK_WHY, "sockops: no cgroup2 is mounted here");
+		snprintf(why, HOOK_WHY, "sockops: no mount of the root of cgroup2 is visible here");
 	else if (r == -EPERM && geteuid() == 0 && strcmp(lockdown, "none") && kind == HOOK_FEXIT)
 		snprintf(why, HOOK_WHY, "fexit refused with EPERM: kernel lockdown is '%s'",
 			 lockdown);

@@ -39,7 +39,8 @@ struct btf *hooks_btf(const char *file);
 /* Kernel lockdown's mode: "none", "integrity", "confidentiality", or "unknown". Static. */
 const char *hooks_lockdown(void);
 
-/* Opens the root of cgroup2, wherever it is mounted. A file descriptor or a negative errno. */
+/* Opens the root of cgroup2, wherever it is mounted, and writes where. A file descriptor, or a
+ * negative errno: -ENOENT if no mount of the whole hierarchy is visible. */
 int hooks_cgroup_root(char *path, size_t size);
 
 #endif

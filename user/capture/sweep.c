@@ -25,8 +25,8 @@ struct seen {
 };
 
 struct walk {
-	const struct bpf_program *program;
-	int link;
+	int (*look)(uint32_t inum, void *arg);
+	void *arg;
 	const uint32_t *only;
 	size_t n_only;
 	struct seen seen;
@@ -116,7 +116,8 @@ int sweep_run(const struct bpf_program *program)
 	return r;
 }
 
-/* Enters the namespace behind `path` unless it was visited, and runs the iterator there. */
+/* Enters the namespace behind `path` unless it was visited, and looks: positive is a failure there.
+ */
 static int visit(struct walk *walk, const char *path)
 {
 	struct statfs fs;
@@ -138,8 +139,14 @@ static int visit(struct walk *walk, const char *path)
 	if (fd >= 0 && (fstatfs(fd, &fs) || fs.f_type != NSFS_MAGIC))
 		goto out; /* a plain file that somebody left under /run/netns */
 	r = seen_add(&walk->seen, inum);
-	if (!r && (fd < 0 || setns(fd, CLONE_NEWNET) || run_link(walk->link)))
+	if (!r && (fd < 0 || setns(fd, CLONE_NEWNET)))
 		walk->failed++;
+	else if (!r)
+		r = walk->look(inum, walk->arg);
+	if (r > 0) {
+		walk->failed++;
+		r = 0;
+	}
 out:
 	if (fd >= 0)
 		close(fd);
@@ -167,30 +174,45 @@ static int visit_all(struct walk *walk, const char *directory, const char *suffi
 	return r;
 }
 
-int sweep_namespaces(const struct bpf_program *program, const uint32_t *only, size_t n_only)
+static int walk_all(struct walk *walk)
 {
-	struct walk walk = {.program = program, .link = -1, .only = only, .n_only = n_only};
-	int own, r;
+	int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), r;
 
-	own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	if (own < 0)
 		return -errno;
-	walk.link = bpf_link_create(bpf_program__fd(program), 0, BPF_TRACE_ITER, NULL);
-	if (walk.link < 0) {
-		r = walk.link;
-		goto out;
-	}
-	r = visit_all(&walk, "/proc", "/ns/net", true);
+	r = visit_all(walk, "/proc", "/ns/net", true);
 	if (!r)
-		r = visit_all(&walk, "/run/netns", "", false);
+		r = visit_all(walk, "/run/netns", "", false);
 	if (setns(own, CLONE_NEWNET) && !r)
 		r = -errno;
-out:
-	free(walk.seen.inums);
-	if (walk.link >= 0)
-		close(walk.link);
+	free(walk->seen.inums);
 	close(own);
-	return r ? r : walk.failed;
+	return r ? r : walk->failed;
+}
+
+static int look_with_link(uint32_t inum, void *arg)
+{
+	(void)inum;
+	return run_link(*(const int *)arg) ? 1 : 0;
+}
+
+int sweep_namespaces(const struct bpf_program *program, const uint32_t *only, size_t n_only)
+{
+	int link = bpf_link_create(bpf_program__fd(program), 0, BPF_TRACE_ITER, NULL), r;
+	struct walk walk = {.look = look_with_link, .arg = &link, .only = only, .n_only = n_only};
+
+	if (link < 0)
+		return link;
+	r = walk_all(&walk);
+	close(link);
+	return r;
+}
+
+int sweep_look(int (*look)(uint32_t inum, void *arg), void *arg)
+{
+	struct walk walk = {.look = look, .arg = arg};
+
+	return walk_all(&walk);
 }
 
 uint32_t sweep_own_netns(void)

@@ -14,6 +14,8 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
+#include "../capture/capture.h"
+#include "../capture/cgroup.h"
 #include "../capture/hooks.h"
 #include "../capture/privileges.h"
 #include "command.h"
@@ -164,27 +166,43 @@ static void examine_privileges(struct examination *examination)
  * raises. */
 static void examine_memory(struct examination *examination)
 {
-	static const char *const files[] = {"/sys/fs/cgroup/memory.max",
-					    "/sys/fs/cgroup/memory/memory.limit_in_bytes"};
-	unsigned long long limit;
-	char text[64] = "";
-	FILE *file = NULL;
+	uint64_t limit;
 
-	for (size_t i = 0; i < 2 && !file; i++)
-		file = fopen(files[i], "re");
-	if (file) {
-		if (fscanf(file, "%63s", text) != 1)
-			text[0] = '\0';
-		fclose(file);
-	}
-	limit = strtoull(text, NULL, 10);
-	line(examination, true, BETTER, "ring size", "4 MiB by default; --ring-size changes it");
-	if (!limit || limit > 1ULL << 50)
-		line(examination, true, BETTER, "memory limit", "none found");
+	if (cgroup_memory_limit(&limit))
+		line(examination, true, BETTER, "memory limit",
+		     "not known: /proc/self/cgroup can't be read");
+	else if (limit == UINT64_MAX)
+		line(examination, true, BETTER, "memory limit", "none");
 	else
 		line(examination, limit >= 64ULL << 20, BETTER, "memory limit", "%llu MiB%s",
-		     limit >> 20,
-		     limit >= 64ULL << 20 ? "" : ": less than 64; use a smaller --max-callers");
+		     (unsigned long long)limit >> 20,
+		     limit >= 64ULL << 20 ? ""
+					  : ": less than 64; use a smaller --max-callers and "
+					    "--max-connections");
+}
+
+/* The real thing, small: what a trial program can do the real ones may still not. */
+static void examine_programs(struct examination *examination, const char *btf)
+{
+	struct endpoint endpoint = {.port = 1};
+	const struct target target = {.endpoints = &endpoint, .n_endpoints = 1};
+	const struct capture_options options = {
+		.target = &target,
+		.max_callers = 16,
+		.max_connections = 16,
+		.ring_size = 4 << 20,
+		.btf = btf,
+	};
+	struct capture *capture = NULL;
+	char error[1024];
+
+	if (capture_open(&capture, &options, error, sizeof(error))) {
+		line(examination, false, NEEDED, "all together", "%s", error);
+		return;
+	}
+	line(examination, true, NEEDED, "all together",
+	     "the programs load and attach; a ring of 4 MiB has room (--ring-size changes it)");
+	capture_free(capture);
 }
 
 static int parse(int argc, char **argv, const char **btf)
@@ -242,6 +260,9 @@ int doctor_main(int argc, char **argv)
 		examine_hooks(&examination, kernel);
 	btf__free(kernel);
 	examine_memory(&examination);
+	/* where one of these has failed already it would only say the same again */
+	if (examination.possible)
+		examine_programs(&examination, file);
 	printf("\n%s\n",
 	       examination.possible
 		       ? "Tracing is possible here."

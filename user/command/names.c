@@ -9,12 +9,14 @@
 #include "../capture/cgroup.h"
 #include "../capture/sweep.h"
 
-/* Cgroups remembered at most; then all are forgotten and looked up anew. */
+/* Cgroups remembered at most; of what comes then no path is known. They are kept to the end: the
+ * ledger's rows point to them. */
 #define MAX_CGROUPS 16384
 
 struct cgroup {
 	uint64_t id;
-	char pod_uid[CGROUP_POD_UID]; /* "": not a pod's, or gone before we looked */
+	char *path;                   /* NULL: gone before we looked */
+	char pod_uid[CGROUP_POD_UID]; /* "": not a pod's */
 	UT_hash_handle hh;
 };
 
@@ -35,44 +37,41 @@ struct names *names_new(const struct pods *pods)
 	return names;
 }
 
-static void forget(struct names *names)
-{
-	struct cgroup *cgroup = names->cgroups, *next;
-
-	HASH_CLEAR(hh, names->cgroups);
-	for (; cgroup; cgroup = next) {
-		next = cgroup->hh.next;
-		free(cgroup);
-	}
-}
-
 void names_free(struct names *names)
 {
+	struct cgroup *cgroup, *next;
+
 	if (!names)
 		return;
-	forget(names);
+	HASH_ITER (hh, names->cgroups, cgroup, next) {
+		HASH_DEL(names->cgroups, cgroup);
+		free(cgroup->path);
+		free(cgroup);
+	}
 	free(names);
 }
 
-/* The UID of the pod that the cgroup belongs to, or NULL. */
-static const char *pod_uid(struct names *names, uint64_t id)
+/* What is known of a cgroup, or NULL: no memory, or too many. */
+static const struct cgroup *find_cgroup(struct names *names, uint64_t id)
 {
 	char path[4096], container[CGROUP_CONTAINER];
 	struct cgroup *cgroup;
 
 	HASH_FIND(hh, names->cgroups, &id, sizeof(id), cgroup);
-	if (!cgroup) {
-		if (HASH_COUNT(names->cgroups) >= MAX_CGROUPS)
-			forget(names);
-		cgroup = calloc(1, sizeof(*cgroup));
-		if (!cgroup)
-			return NULL;
-		cgroup->id = id;
-		if (!cgroup_path(id, path, sizeof(path)))
-			cgroup_pod(path, cgroup->pod_uid, container);
-		HASH_ADD(hh, names->cgroups, id, sizeof(id), cgroup);
+	if (cgroup)
+		return cgroup;
+	if (HASH_COUNT(names->cgroups) >= MAX_CGROUPS)
+		return NULL;
+	cgroup = calloc(1, sizeof(*cgroup));
+	if (!cgroup)
+		return NULL;
+	cgroup->id = id;
+	if (!cgroup_path(id, path, sizeof(path))) {
+		cgroup->path = strdup(path);
+		cgroup_pod(path, cgroup->pod_uid, container);
 	}
-	return cgroup->pod_uid[0] ? cgroup->pod_uid : NULL;
+	HASH_ADD(hh, names->cgroups, id, sizeof(id), cgroup);
+	return cgroup;
 }
 
 struct who names_find(struct names *names, const struct caller_key *key, int64_t when)
@@ -82,10 +81,15 @@ struct who names_find(struct names *names, const struct caller_key *key, int64_t
 		.node_netns = names->node_netns,
 		.pods_known = names->pods,
 	};
+	const struct cgroup *cgroup = NULL;
 	struct address peer;
 
 	if (key->flags & CALLER_LOCAL)
-		evidence.cgroup_pod_uid = pod_uid(names, key->cgroup);
+		cgroup = find_cgroup(names, key->cgroup);
+	if (cgroup) {
+		evidence.cgroup_path = cgroup->path;
+		evidence.cgroup_pod_uid = cgroup->pod_uid[0] ? cgroup->pod_uid : NULL;
+	}
 	if (names->pods) {
 		memcpy(peer.word, key->peer, sizeof(peer.word));
 		if (evidence.cgroup_pod_uid)

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
-#include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <sysexits.h>
 #include <time.h>
@@ -76,7 +76,7 @@ static int64_t realtime_offset(void)
 static int take_caller(const struct caller_key *key, const struct caller_counts *counts, void *arg)
 {
 	struct trace *trace = arg;
-	uint64_t last = counts->last ? counts->last : now_ns(CLOCK_MONOTONIC);
+	uint64_t last = counts->last_opened ? counts->last_opened : now_ns(CLOCK_MONOTONIC);
 	struct who who =
 		names_find(trace->names, key, (int64_t)last + trace->report.realtime_offset);
 	int r = ledger_update(trace->ledger, key, counts, &who);
@@ -174,20 +174,21 @@ static void take_event(const struct event *event, void *arg)
 {
 	struct trace *trace = arg;
 	struct row *row = ledger_find(trace->ledger, &event->key);
-	bool new = !row;
+	/* who it was when the connection was opened, whoever has the address now */
+	int64_t opened = (int64_t)(event->time - event->open_time) + trace->report.realtime_offset;
+	struct who who = names_find(trace->names, &event->key, opened);
 
-	if (new) {
-		struct who who = names_find(trace->names, &event->key,
-					    (int64_t)event->time + trace->report.realtime_offset);
-
+	if (!row) {
 		ledger_update(trace->ledger, &event->key, NULL, &who);
 		row = ledger_find(trace->ledger, &event->key);
-		if (row)
+		if (row) {
 			row->counts.pid = event->pid;
+			row->counts.first = event->time;
+		}
 	}
 	switch (trace->options.output) {
 	case OUTPUT_JSONL:
-		if (json_event(stdout, &trace->report, event, row ? &row->who : NULL))
+		if (json_event(stdout, &trace->report, event, &who))
 			trace->failed_output = true;
 		break;
 	case OUTPUT_TABLE:
@@ -443,19 +444,37 @@ static void announce(struct trace *trace)
 	fputs(trace->options.for_ns ? "\n" : "; Ctrl-C ends it\n", stderr);
 }
 
-/* Signals come through a file descriptor, so that the end is always the same, orderly one. */
+/*
+ * Signals wake the loop through a file descriptor, so that the end is always the same, orderly one.
+ * They are not blocked, and interrupt a write to a reader that has stopped reading.
+ */
+static int signal_fd = -1;
+
+static void on_signal(int number)
+{
+	int saved = errno;
+	uint64_t one = 1;
+
+	(void)number;
+	if (write(signal_fd, &one, sizeof(one)) < 0)
+		_exit(EX_OSERR);
+	errno = saved;
+}
+
 static int open_signals(void)
 {
-	sigset_t set;
+	static const int ends[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+	struct sigaction action = {.sa_handler = on_signal};
 
-	signal(SIGPIPE, SIG_IGN);
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	if (sigprocmask(SIG_BLOCK, &set, NULL))
+	signal_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (signal_fd < 0)
 		return -errno;
-	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		if (sigaction(ends[i], &action, NULL))
+			return -errno;
+	}
+	signal(SIGPIPE, SIG_IGN);
+	return signal_fd;
 }
 
 static int run(struct trace *trace)

@@ -57,6 +57,10 @@ const char *caller_name(const struct caller *caller, char buf[CALLER_NAME_SIZE])
 			format_append(buf, CELL, " in ");
 		}
 		format_append(buf, CELL, "unknown pod");
+		if (caller->pod_uid) {
+			format_append(buf, CELL, " ");
+			format_append_safe(buf, CELL, caller->pod_uid, SIZE_MAX);
+		}
 	} else if (caller->process[0]) {
 		append_process(caller, buf);
 	} else if (caller->class == CLASS_PROBE) {

@@ -177,14 +177,16 @@ json_t *json_caller(const struct report *report, const struct caller *caller)
 	const char *name = pod ? pod->workload : caller->class == CLASS_NODE ? caller->node : NULL;
 
 	return json_pack(
-		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:n, s:I, s:I, s:n, s:o, "
-		"s:o}",
+		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:n, s:I, s:I, "
+		"s:n, s:o, s:o}",
 		"class", json_text(who_class_name(caller->class)), "kind",
 		json_name(pod ? pod->kind : NULL), "namespace",
 		json_name(pod ? pod->namespace : NULL), "name", json_name(name), "pods",
 		json_pods(caller), "process", json_name(caller->process), "pid",
 		json_number_or_null(caller->pid), "cgroup", json_number_or_null(caller->cgroup),
-		"node", json_name(caller->node), "addresses", json_addresses(caller), "connections",
+		"cgroup_path", json_name(caller->cgroup_path), "pod_uid",
+		json_name(caller->pod_uid), "node", json_name(caller->node), "addresses",
+		json_addresses(caller), "connections",
 		json_connections(report, &caller->counts, &caller->open), "requests",
 		"bytes_received",
 		(json_int_t)(caller->counts.bytes_received + caller->open.bytes_received),

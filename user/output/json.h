@@ -6,8 +6,9 @@
  * Beside what the design names, the document has these (times are RFC 3339):
  *
  * - window: planned_seconds (null: until interrupted), final (the trace has ended).
- * - callers[]: pid (of the process that connected last), cgroup (cgroup2 id); null if not known or
- *   not one. `name` is the workload, or the node of a caller that is one; null if neither is known.
+ * - callers[]: pid (of the process that connected last), cgroup (cgroup2 id), cgroup_path, pod_uid
+ * (that the cgroup's path tells, known to the list of pods or not); null if not known or not one.
+ * `name` is the workload, or the node of a caller that is one; null if neither is known.
  * - connections: closed; resets (of closed: ended by an error or a reset); open_seconds (that the
  *   closed ones were open, in all); untracked (counted, but not followed); old (were open before
  *   the window); old_open (and still are); old_active (and carried data since); waiting (in the
