@@ -292,6 +292,18 @@ static void slot_settle(struct slot *slot, int error)
 	slot_free(slot);
 }
 
+static void bind_port(int fd)
+{
+	struct sockaddr_storage any;
+	socklen_t size =
+		address_fill(&any, to.ss_family == AF_INET ? "0.0.0.0" : "::", options->from_port);
+	int on = 1;
+
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (bind(fd, (struct sockaddr *)&any, size))
+		err(EX_OSERR, "--from-port %u", options->from_port);
+}
+
 /* Begins connection number i. False: no local port is free now. */
 static bool slot_start(uint64_t i)
 {
@@ -321,6 +333,8 @@ static bool slot_start(uint64_t i)
 			goto retry;
 		}
 	}
+	if (options->from_port)
+		bind_port(slot->fd);
 	if (connect(slot->fd, (struct sockaddr *)&to, address_size(&to)) == 0) {
 		slot_settle(slot, 0);
 		return true;

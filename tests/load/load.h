@@ -54,9 +54,10 @@ struct client_options {
 	struct sockaddr_storage *from; /* NULL: the kernel chooses */
 	size_t n_from;
 	uint64_t connections;
-	uint64_t rate;     /* a second; 0: as fast as possible */
-	uint64_t every_ms; /* instead of a rate: a connection every so many ms; 0: not */
-	uint16_t own_port; /* listens there, too, as a kubelet does; 0: not */
+	uint64_t rate;      /* a second; 0: as fast as possible */
+	uint64_t every_ms;  /* instead of a rate: a connection every so many ms; 0: not */
+	uint16_t from_port; /* the client's own; 0: any. One connection at a time */
+	uint16_t own_port;  /* listens there, too, as a kubelet does; 0: not */
 	const char *listening;
 	size_t concurrency;
 	uint64_t requests;   /* on each connection */

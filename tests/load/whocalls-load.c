@@ -51,6 +51,7 @@ static const char usage_text[] =
 	"client: tries each of N connections once and prints how they went\n"
 	"  --to ADDRESS --port N\n"
 	"  --connections N      default 1\n"
+	"  --from-port N        the client's own port\n"
 	"  --from ADDRESS[,…]   source addresses, taken in turn\n"
 	"  --from-base ADDRESS  first of --from-count N source addresses in a row; default 256\n"
 	"  --mptcp              ask for protocol 262\n"
@@ -288,6 +289,7 @@ static int client_main(int argc, char **argv)
 		{"connections", required_argument, NULL, 'n'},
 		{"rate", required_argument, NULL, 'R'},
 		{"every", required_argument, NULL, 'e'},
+		{"from-port", required_argument, NULL, 'P'},
 		{"own-port", required_argument, NULL, 'O'},
 		{"listening", required_argument, NULL, 'L'},
 		{"concurrency", required_argument, NULL, 'C'},
@@ -341,6 +343,9 @@ static int client_main(int argc, char **argv)
 			break;
 		case 'e':
 			options.every_ms = number("every", optarg, 1, 3600000);
+			break;
+		case 'P':
+			options.from_port = number("from-port", optarg, 1, 65535);
 			break;
 		case 'O':
 			options.own_port = number("own-port", optarg, 1, 65535);

@@ -186,3 +186,50 @@ teardown() {
   caller_is before opened=30 accepted=30 addresses=100.96.0.9
   caller_is after opened=50 accepted=50 addresses=100.96.0.9
 }
+
+@test "an MPTCP connection with a second subflow is one connection" {
+  need_mptcp
+  pod_address s 100.96.9.2
+  in_pod node ip -n s addr add 100.96.9.2/32 dev eth0
+  in_pod node ip -n c addr add 100.96.9.3/32 dev eth0
+  in_pod s ip mptcp limits set subflow 2 add_addr_accepted 2
+  in_pod c ip mptcp limits set subflow 2 add_addr_accepted 2
+  in_pod c ip mptcp endpoint add 100.96.9.3 dev eth0 subflow
+  server_start s --mptcp
+  trace_start --port "$PORT"
+  client_start joined c --to 100.96.0.2 --mptcp --mode hold --send 100 --hold-until "$T/end"
+  client_ready joined
+  wait_for '(($(established s) == 2))'
+  touch "$T/end"
+  client_wait joined
+  trace_stop
+  same opened "$(total opened)" 1
+  caller_is joined opened=1 accepted=1 addresses=100.96.0.3
+}
+
+@test "a client whose own port is the watched one is no connection to it" {
+  server_start s
+  client_start before c --to 100.96.0.2 --from-port 3999 --mode hold --hold-until "$T/end"
+  client_ready before
+  trace_start --port 3999
+  client_start within s --to 100.96.0.2 --from-port 3999 --mode hold --hold-until "$T/end"
+  client_ready within
+  trace_stop
+  same opened "$(total opened)" 0
+  same old "$(total old)" 0
+}
+
+@test "the process that owns the kubelet's port is a probe, one of its name is not" {
+  server_start s
+  background_in node "$T/kubelet.json" "$T/kubelet.log" "$LOAD" client --pid-name kubelet --port "$PORT" \
+    --to 100.96.0.2 --connections 12 --own-port 10250 --listening "$T/kubelet.up" --go "$T/go"
+  kubelet=$!
+  wait_for "[[ -e $T/kubelet.up ]]"
+  trace_start --port "$PORT"
+  touch "$T/go"
+  wait "$kubelet"
+  client_run kubelet node --to 100.96.0.2 --connections 7
+  trace_stop
+  same probes "$(caller_sum '.class == "probe"' connections.opened)" 12
+  same processes "$(caller_sum '.class == "process" and .process == "kubelet"' connections.opened)" 7
+}

@@ -143,3 +143,48 @@ LIST
     <"$T/pods.json" >"$T/out.json" 2>"$T/err"
   document_check "$T/out.json"
 }
+
+@test "loopback of a pod that is the target by name counts, a neighbour's does not" {
+  pod_add twin 100.96.0.5
+  pods_file >"$T/pods.json" <<'LIST'
+buffer session-service-v1-5d4f8c7b9-aaaaa 100.96.0.2 session-service-v1
+LIST
+  server_start s
+  server_start twin
+  trace_start -n buffer deploy/session-service-v1 --port "$PORT" --pods "$T/pods.json"
+  client_run self s --to 127.0.0.1 --connections 7
+  client_run own s --to 100.96.0.2 --connections 2
+  client_run other twin --to 127.0.0.1 --connections 5
+  trace_stop
+  same opened "$(total opened)" 9
+  same loopback "$(caller_sum '.class == "loopback"' connections.opened)" 9
+}
+
+@test "jsonl: each connection's opening and end, the sums of the summary" {
+  server_start s
+  background_in node "$T/events" "$T/err" "$WHOCALLS" trace --port "$PORT" -o jsonl
+  traced=$!
+  wait_for "grep -q '^tracing ' $T/err" 30
+  client_run one c --to 100.96.0.2 --connections 60 --mode close --send 10
+  kill -INT "$traced"
+  wait "$traced"
+  same opened "$(jq -s 'map(select(.event == "opened")) | length' "$T/events")" 60
+  same closed "$(jq -s 'map(select(.event == "closed")) | length' "$T/events")" 60
+  same received "$(jq -s 'map(select(.event == "closed") | .bytes_received) | add' "$T/events")" 600
+  same callers "$(jq -s 'map(select(.event == "caller")) | length' "$T/events")" 1
+  same summary "$(jq -s '.[-1] | select(.event == "summary") | .totals.opened' "$T/events")" 60
+  same lost "$(jq -s '.[-1].coverage.lost.events' "$T/events")" 0
+}
+
+@test "a reader that stops reading can be interrupted" {
+  server_start s
+  mkfifo "$T/fifo"
+  background /dev/null "$T/reader.log" sh -c 'exec 9<"$1"; : >"$2"; exec sleep infinity' reader "$T/fifo" "$T/reading"
+  background_in node "$T/fifo" "$T/err" "$WHOCALLS" trace --port "$PORT" -o jsonl
+  traced=$!
+  wait_for "[[ -e $T/reading ]] && grep -q '^tracing ' $T/err" 30
+  client_run many c --to 100.96.0.2 --connections 2000
+  wait_for "grep -q pipe_w /proc/$traced/wchan || grep -q pipe_w /proc/$traced/stack"
+  # the first ends the events, the second the summary
+  wait_for "kill -INT $traced 2>/dev/null; ! kill -0 $traced"
+}
