@@ -27,7 +27,7 @@ skip() { # NAME WHY
 # What git has and what it would add; in a tree without git, all but what is built.
 files() {
   git -c safe.directory='*' ls-files -co --exclude-standard 2>/dev/null ||
-    find . -path "./$BUILD" -prune -o -path ./build -prune -o -type f -printf '%P\n'
+    find . -path "./$BUILD" -prune -o -path ./build -prune -o -path ./.git -prune -o -type f -printf '%P\n'
 }
 mapfile -t all < <(files | sort -u | while read -r file; do [ ! -f "$file" ] || echo "$file"; done)
 chosen() { # PATTERN...: regular expressions for the whole name

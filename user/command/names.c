@@ -43,8 +43,10 @@ void names_free(struct names *names)
 
 	if (!names)
 		return;
-	HASH_ITER (hh, names->cgroups, cgroup, next) {
-		HASH_DEL(names->cgroups, cgroup);
+	cgroup = names->cgroups;
+	HASH_CLEAR(hh, names->cgroups);
+	for (; cgroup; cgroup = next) {
+		next = cgroup->hh.next;
 		free(cgroup->path);
 		free(cgroup);
 	}
