@@ -15,7 +15,7 @@ PACKAGES := libbpf jansson
 CFLAGS ?= -O2 -g
 WARNINGS := -Wall -Wextra -Wno-missing-field-initializers -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla
 ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -DWHOCALLS_VERSION='"$(VERSION)"' $(WARNINGS) \
-	$(shell $(PKG_CONFIG) --cflags $(PACKAGES)) -I$(BUILD) -MMD -MP $(CFLAGS) $(SANITIZE)
+	$(shell $(PKG_CONFIG) --cflags $(PACKAGES)) -isystem $(BUILD) -MMD -MP $(CFLAGS) $(SANITIZE)
 LIBS = $(shell $(PKG_CONFIG) --libs $(if $(STATIC),--static) $(PACKAGES)) $(if $(STATIC),-static)
 BPF_CFLAGS := -g -O2 -mcpu=v3 -target bpf -D__TARGET_ARCH_$(ARCH) -Wall -Wextra -Wno-unused-parameter
 ifdef WERROR
@@ -54,7 +54,7 @@ $(BUILD)/%.o: %.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
-$(BUILD)/user/capture/capture.o: $(BUILD)/whocalls.skel.h
+$(filter $(BUILD)/user/capture/%,$(OBJECTS)): $(BUILD)/whocalls.skel.h
 
 $(BUILD)/whocalls.bpf.o: $(wildcard bpf/*) vmlinux/vmlinux.h
 	$(call say,BPF,$@)

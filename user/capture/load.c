@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/* Chooses the hooks that need a choice, sizes the maps, loads the programs. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+
+#include "hooks.h"
+#include "state.h"
+#include "sweep.h"
+
+static bool libbpf_verbose;
+
+static int libbpf_print(enum libbpf_print_level level, const char *format, va_list args)
+{
+	if (!libbpf_verbose || level == LIBBPF_DEBUG)
+		return 0;
+	return vfprintf(stderr, format, args);
+}
+
+/* The coarse clocks tick with the kernel's jiffies. */
+static uint64_t jiffy_ns(void)
+{
+	struct timespec tick;
+
+	if (clock_getres(CLOCK_MONOTONIC_COARSE, &tick))
+		return 0;
+	return (uint64_t)tick.tv_sec * 1000000000 + (uint64_t)tick.tv_nsec;
+}
+
+/* The accept hooks, best first. */
+static const struct accept_choice {
+	const char *name;
+	enum hook_kind kind;
+	const char *function;
+} accept_choices[] = {
+	{"fexit", HOOK_FEXIT, "inet_csk_accept"},
+	{"kretprobe", HOOK_KRETPROBE, "inet_csk_accept"},
+	{"syscall", HOOK_TP_BTF, "sys_exit"},
+};
+
+static struct bpf_program *accept_program(struct whocalls_bpf *bpf, size_t choice)
+{
+	switch (choice) {
+	case 0:
+		return bpf->progs.inet_csk_accept_fexit;
+	case 1:
+		return bpf->progs.inet_csk_accept_kretprobe;
+	default:
+		return bpf->progs.inet_csk_accept_syscall;
+	}
+}
+
+/*
+ * Chooses the accept hook from the choice `from` on; why each better one can't be is gathered for
+ * the report. Returns the index of the choice, or the number of choices if there is none.
+ */
+static size_t choose_accept(struct capture *capture, const struct btf *kernel, const char *forced,
+			    size_t from)
+{
+	struct attached *hook = &capture->hooks[ACCEPT];
+	size_t chosen = LENGTH(accept_choices);
+	char why[HOOK_WHY];
+
+	capture->accept = NULL;
+	hook->name[0] = '\0';
+	for (size_t i = from; i < LENGTH(accept_choices); i++) {
+		const struct accept_choice *choice = &accept_choices[i];
+		size_t length = strlen(hook->why);
+
+		if (forced && strcmp(forced, choice->name))
+			continue;
+		if (!hook_try(kernel, choice->kind, choice->function, why)) {
+			capture->accept = accept_program(capture->bpf, i);
+			chosen = i;
+			hook_name(choice->kind, choice->function, hook->name, sizeof(hook->name));
+			break;
+		}
+		snprintf(hook->why + length, sizeof(hook->why) - length, "%s%s", length ? "; " : "",
+			 why);
+	}
+	for (size_t i = 0; i < LENGTH(accept_choices); i++) {
+		struct bpf_program *program = accept_program(capture->bpf, i);
+
+		bpf_program__set_autoload(program, program == capture->accept);
+	}
+	return chosen;
+}
+
+static int size_maps(struct capture *capture, const struct capture_options *options)
+{
+	struct whocalls_bpf *bpf = capture->bpf;
+	const struct {
+		struct bpf_map *map;
+		size_t entries;
+	} sizes[] = {
+		{bpf->maps.callers, options->max_callers},
+		{bpf->maps.connections, options->max_connections},
+		{bpf->maps.endpoints, options->target->n_endpoints},
+		/* a pod has two addresses at most, and may share its namespace with nobody but
+		   itself */
+		{bpf->maps.loopbacks, options->target->n_endpoints},
+		{bpf->maps.ring, options->ring_size},
+	};
+	int r = 0;
+
+	for (size_t i = 0; i < LENGTH(sizes) && !r; i++)
+		r = bpf_map__set_max_entries(sizes[i].map, (uint32_t)sizes[i].entries);
+	return r;
+}
+
+/* libbpf has error numbers of its own, beyond errno's. */
+static const char *error_text(int r, char *buf, size_t size)
+{
+	libbpf_strerror(r, buf, size);
+	return buf;
+}
+
+static int load_with(struct capture *capture, const struct capture_options *options,
+		     const struct btf *kernel, size_t *choice)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = options->btf);
+	struct whocalls_bpf *bpf = whocalls_bpf__open_opts(&opts);
+	int r;
+
+	if (!bpf)
+		return capture_failure();
+	capture->bpf = bpf;
+	*choice = choose_accept(capture, kernel, options->accept_hook, *choice);
+	bpf->rodata->want_events = options->events;
+	bpf->rodata->node_netns = sweep_own_netns();
+	bpf->rodata->kubelet_port = options->kubelet_port;
+	bpf->rodata->tick_ns = jiffy_ns();
+	bpf->rodata->nr_accept =
+#ifdef SYS_accept
+		SYS_accept;
+#else
+		SYS_accept4;
+#endif
+	bpf->rodata->nr_accept4 = SYS_accept4;
+	r = size_maps(capture, options);
+	return r ? r : whocalls_bpf__load(bpf);
+}
+
+/*
+ * That a trial program attached does not say that the real one loads: fexit can't read its
+ * function's result before 5.17. Then all is loaded again with the next choice.
+ */
+int capture_load(struct capture *capture, const struct capture_options *options, char *error,
+		 size_t error_size)
+{
+	size_t choice = 0;
+	struct btf *kernel;
+	char text[128];
+	int r;
+
+	libbpf_verbose = options->verbose;
+	libbpf_set_print(libbpf_print);
+	libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
+	kernel = hooks_btf(options->btf);
+	if (!kernel) {
+		r = capture_failure();
+		snprintf(
+			error, error_size,
+			"reading this kernel's BTF from %s: %s; a kernel with CONFIG_DEBUG_INFO_BTF "
+			"has it, for others give its file with --btf FILE",
+			options->btf ? options->btf : "/sys/kernel/btf/vmlinux",
+			error_text(r, text, sizeof(text)));
+		return r;
+	}
+	r = load_with(capture, options, kernel, &choice);
+	while (r && choice < LENGTH(accept_choices)) {
+		struct attached *hook = &capture->hooks[ACCEPT];
+
+		snprintf(hook->why, HOOK_WHY, "%s does not load with %s", hook->name,
+			 error_text(r, text, sizeof(text)));
+		whocalls_bpf__destroy(capture->bpf);
+		capture->bpf = NULL;
+		choice++;
+		r = load_with(capture, options, kernel, &choice);
+	}
+	if (r)
+		snprintf(
+			error, error_size,
+			"loading the BPF programs: %s; `whocalls doctor` tells what is missing, -v shows "
+			"libbpf's own words",
+			error_text(r, text, sizeof(text)));
+	btf__free(kernel);
+	return r;
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+/* Reads what the kernel side has counted. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "state.h"
+
+/* Entries that are read at once: more than the longest bucket of a map has. */
+#define BATCH 4096
+
+/* A connection that ended in the queue is remembered this long for the accept that may still come.
+ */
+#define LINGER_NS (60ULL * 1000000000)
+
+/*
+ * Reads a whole hash map in batches. The kernel hands out bucket by bucket, each under its lock, so
+ * an entry that is there all the time is seen exactly once. A batch must hold the longest bucket.
+ */
+static int batch(int map, size_t key_size, size_t value_size,
+		 int (*take)(const void *key, const void *value, void *arg), void *arg)
+{
+	LIBBPF_OPTS(bpf_map_batch_opts, opts);
+	uint32_t position = 0, next = 0, count;
+	char *keys = malloc(BATCH * key_size), *values = malloc(BATCH * value_size);
+	bool first = true;
+	int r = -ENOMEM;
+
+	if (!keys || !values)
+		goto out;
+	do {
+		count = BATCH;
+		r = bpf_map_lookup_batch(map, first ? NULL : &position, &next, keys, values, &count,
+					 &opts);
+		if (r && r != -ENOENT)
+			goto out;
+		for (uint32_t i = 0; i < count; i++) {
+			int taken = take(keys + i * key_size, values + i * value_size, arg);
+
+			if (taken) {
+				r = taken;
+				goto out;
+			}
+		}
+		position = next;
+		first = false;
+	} while (!r);
+	r = 0; /* -ENOENT: that was the last batch */
+out:
+	free(keys);
+	free(values);
+	return r;
+}
+
+struct take_callers {
+	int (*take)(const struct caller_key *key, const struct caller_counts *counts, void *arg);
+	void *arg;
+};
+
+static int take_caller(const void *key, const void *value, void *arg)
+{
+	const struct take_callers *t = arg;
+
+	return t->take(key, value, t->arg);
+}
+
+int capture_callers(struct capture *capture,
+		    int (*take)(const struct caller_key *key, const struct caller_counts *counts,
+				void *arg),
+		    void *arg)
+{
+	struct take_callers t = {take, arg};
+
+	return batch(bpf_map__fd(capture->bpf->maps.callers), sizeof(struct caller_key),
+		     sizeof(struct caller_counts), take_caller, &t);
+}
+
+struct take_connections {
+	struct capture *capture;
+	int (*take)(const struct connection *connection, void *arg);
+	void *arg;
+	uint64_t now;
+};
+
+static int note_netns(struct capture *capture, uint32_t inum)
+{
+	uint32_t *netns;
+	size_t at = 0;
+
+	while (at < capture->n_netns && capture->netns[at] < inum)
+		at++;
+	if (at < capture->n_netns && capture->netns[at] == inum)
+		return 0;
+	netns = realloc(capture->netns, (capture->n_netns + 1) * sizeof(*netns));
+	if (!netns)
+		return -ENOMEM;
+	memmove(netns + at + 1, netns + at, (capture->n_netns - at) * sizeof(*netns));
+	netns[at] = inum;
+	capture->netns = netns;
+	capture->n_netns++;
+	return 0;
+}
+
+static int take_connection(const void *key, const void *value, void *arg)
+{
+	struct take_connections *t = arg;
+	const struct connection *connection = value;
+	int r;
+
+	if (connection->flags & CONNECTION_CLOSED) {
+		/* it may have ended after `now` */
+		if (t->now > connection->last_data + LINGER_NS)
+			bpf_map__delete_elem(t->capture->bpf->maps.connections, key,
+					     sizeof(uint64_t), 0);
+		return 0;
+	}
+	r = note_netns(t->capture, connection->server_netns);
+	return r ? r : t->take(connection, t->arg);
+}
+
+int capture_connections(struct capture *capture,
+			int (*take)(const struct connection *connection, void *arg), void *arg)
+{
+	struct take_connections t = {capture, take, arg, monotonic_ns()};
+
+	capture->n_netns = 0;
+	return batch(bpf_map__fd(capture->bpf->maps.connections), sizeof(uint64_t),
+		     sizeof(struct connection), take_connection, &t);
+}
+
+int capture_unattributed(struct capture *capture, struct caller_counts *counts)
+{
+	uint32_t zero = 0;
+
+	return bpf_map__lookup_elem(capture->bpf->maps.others, &zero, sizeof(zero), counts,
+				    sizeof(*counts), 0);
+}
+
+static int read_totals(struct capture *capture, struct totals *totals)
+{
+	int cpus = libbpf_num_possible_cpus(), r;
+	uint32_t zero = 0;
+	uint64_t *sum = (uint64_t *)totals;
+	struct totals *each;
+
+	if (cpus < 0)
+		return cpus;
+	each = calloc((size_t)cpus, sizeof(*each));
+	if (!each)
+		return -ENOMEM;
+	r = bpf_map__lookup_elem(capture->bpf->maps.totals, &zero, sizeof(zero), each,
+				 (size_t)cpus * sizeof(*each), 0);
+	memset(totals, 0, sizeof(*totals));
+	for (int i = 0; i < cpus && !r; i++) {
+		for (size_t j = 0; j < sizeof(*totals) / sizeof(*sum); j++)
+			sum[j] += ((const uint64_t *)&each[i])[j];
+	}
+	free(each);
+	return r;
+}
+
+/* Runs that the kernel skipped because the program was running on that CPU already; 5.12 and later.
+ */
+static uint64_t recursion_misses(const struct bpf_program *program)
+{
+	struct bpf_prog_info info = {};
+	uint32_t size = sizeof(info);
+
+	if (!program || bpf_program__fd(program) < 0 ||
+	    bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size))
+		return 0;
+	return info.recursion_misses;
+}
+
+/*
+ * Each witness sees each connection once, so what it saw less than were counted it missed. Sockops
+ * runs before the state tracepoint: what that was first to see, sockops missed.
+ */
+static void count_misses(struct hook *hook, size_t which, const struct totals *totals, bool sockops)
+{
+	uint64_t all = which == ACCEPT ? totals->accepted : totals->opened;
+
+	if (which != SNAPSHOT && all > hook->seen)
+		hook->missed = all - hook->seen;
+	if (which == STATE && sockops)
+		hook->healed = totals->first[WITNESS_STATE];
+	if (which == SNAPSHOT)
+		hook->healed = totals->first[WITNESS_SNAPSHOT];
+}
+
+int capture_report(struct capture *capture, struct report *report)
+{
+	static const char *const programs[] = {"tcp_accept", "tcp_accept", "inet_csk_accept",
+					       "snapshot"};
+	static const enum witness witnesses[] = {WITNESS_STATE, WITNESS_SOCKOPS, WITNESS_ACCEPT,
+						 WITNESS_SNAPSHOT};
+	const struct bpf_program *bpf[] = {capture->bpf->progs.tcp_accept,
+					   capture->bpf->progs.tcp_accept_sockops, capture->accept,
+					   capture->bpf->progs.snapshot};
+	int r = read_totals(capture, &report->totals);
+
+	if (r)
+		return r;
+	report->start_ns = capture->started;
+	report->n_hooks = LENGTH(programs);
+	for (size_t i = 0; i < LENGTH(programs); i++) {
+		struct hook *hook = &report->hooks[i];
+		const struct attached *attached = &capture->hooks[i];
+
+		memset(hook, 0, sizeof(*hook));
+		hook->program = programs[i];
+		hook->hook = attached->name[0] ? attached->name : NULL;
+		hook->why = attached->why;
+		hook->seen = report->totals.seen[witnesses[i]];
+		hook->recursion_misses = recursion_misses(bpf[i]);
+		if (hook->hook)
+			count_misses(hook, i, &report->totals, capture->hooks[SOCKOPS].name[0]);
+	}
+	report->losses.events = report->totals.ring_full + capture->bad_events;
+	report->losses.untracked = report->totals.untracked;
+	report->losses.clients = report->totals.clients_full;
+	report->losses.namespaces = capture->unswept;
+	return 0;
+}

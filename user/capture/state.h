@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of this room share: one capture. Private to user/capture/. */
+#ifndef CAPTURE_STATE_H
+#define CAPTURE_STATE_H
+
+#include <time.h>
+
+#include "capture.h"
+#include "hooks.h"
+#include "whocalls.skel.h"
+
+#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
+/* Of capture.hooks, and of the report's. */
+enum { STATE, SOCKOPS, ACCEPT, SNAPSHOT };
+
+struct attached {
+	struct bpf_link *link;
+	char name[64];
+	char why[HOOK_WHY];
+};
+
+struct capture {
+	struct whocalls_bpf *bpf;
+	struct ring_buffer *ring;
+	const struct target *target;
+	struct attached hooks[REPORT_HOOKS];
+	struct bpf_program *accept; /* NULL: none */
+	void (*take)(const struct event *event, void *arg);
+	void *arg;
+	uint64_t started;
+	uint64_t bad_events; /* records of the ring that made no sense */
+	uint64_t unswept;    /* namespaces that the snapshot could not look into */
+	uint32_t *netns;     /* where connections were when they were last looked at, sorted */
+	size_t n_netns;
+};
+
+static inline uint64_t monotonic_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/*
+ * Chooses the hooks that need a choice, sizes the maps and loads all programs (load.c). 0, or a
+ * negative errno and a sentence in `error`.
+ */
+int capture_load(struct capture *capture, const struct capture_options *options, char *error,
+		 size_t error_size);
+
+/* After a call of libbpf that gave NULL: negative, whatever it left in errno. */
+int capture_failure(void);
+
+#endif
