@@ -188,3 +188,18 @@ LIST
   # the first ends the events, the second the summary
   wait_for "kill -INT $traced 2>/dev/null; ! kill -0 $traced"
 }
+
+@test "another namespace of the node has the pod's address, too" {
+  pods_file >"$T/pods.json" <<'LIST'
+buffer session-service-v1-5d4f8c7b9-aaaaa 100.96.0.2 session-service-v1
+LIST
+  in_pod node ip netns add shadow
+  in_pod node ip -n shadow addr add 100.96.0.2/32 dev lo
+  in_pod node ip -n shadow link set lo up
+  server_start s
+  trace_start -n buffer deploy/session-service-v1 --port "$PORT" --pods "$T/pods.json"
+  client_run self s --to 127.0.0.1 --connections 4
+  client_run own c --to 100.96.0.2 --connections 6
+  trace_stop
+  same opened "$(total opened)" 10
+}

@@ -168,7 +168,7 @@ static int look_for_endpoints(uint32_t inum, void *arg)
 		}
 	}
 	freeifaddrs(all);
-	return r;
+	return r ? 1 : 0;
 }
 
 /*
@@ -187,6 +187,7 @@ static int begin(struct capture *capture, char *error, size_t error_size)
 
 	if (!r && bpf->bss->addressed) {
 		r = sweep_look(look_for_endpoints, capture);
+		capture->unlooked = r > 0 ? (uint64_t)r : 0;
 		r = r < 0 ? r : 0;
 	}
 	if (!r) {

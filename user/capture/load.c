@@ -102,9 +102,8 @@ static int size_maps(struct capture *capture, const struct capture_options *opti
 		{bpf->maps.callers, options->max_callers},
 		{bpf->maps.connections, options->max_connections},
 		{bpf->maps.endpoints, options->target->n_endpoints},
-		/* a pod has two addresses at most, and may share its namespace with nobody but
-		   itself */
-		{bpf->maps.loopbacks, options->target->n_endpoints},
+		/* other namespaces of the node may have the same addresses */
+		{bpf->maps.loopbacks, options->target->n_endpoints * 2 + 1024},
 		{bpf->maps.ring, options->ring_size},
 	};
 	int r = 0;

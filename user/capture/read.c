@@ -222,6 +222,7 @@ int capture_report(struct capture *capture, struct report *report)
 	report->losses.events = report->totals.ring_full + capture->bad_events;
 	report->losses.untracked = report->totals.untracked;
 	report->losses.clients = report->totals.clients_full;
-	report->losses.namespaces = capture->unswept;
+	report->losses.namespaces =
+		capture->unswept > capture->unlooked ? capture->unswept : capture->unlooked;
 	return 0;
 }

@@ -30,6 +30,7 @@ struct capture {
 	void *arg;
 	uint64_t started;
 	uint64_t bad_events; /* records of the ring that made no sense */
+	uint64_t unlooked;   /* namespaces whose loopback could not be watched */
 	uint64_t unswept;    /* namespaces that the snapshot could not look into */
 	uint32_t *netns;     /* where connections were when they were last looked at, sorted */
 	size_t n_netns;

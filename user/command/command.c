@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdbool.h>
+#include <stdio_ext.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -18,10 +19,10 @@ static bool reader_gone(FILE *file)
 
 int command_finish(FILE *file)
 {
-	int failed = ferror(file);
-
 	errno = 0;
-	if (!fflush(file) && !failed)
+	if (ferror(file))
+		__fpurge(file); /* else it would be tried again, here and at the exit */
+	else if (!fflush(file))
 		return 0;
 	if (errno == EPIPE || reader_gone(file))
 		return 0;

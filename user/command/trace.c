@@ -186,6 +186,8 @@ static void take_event(const struct event *event, void *arg)
 			row->counts.first = event->time;
 		}
 	}
+	if (trace->failed_output)
+		return;
 	switch (trace->options.output) {
 	case OUTPUT_JSONL:
 		if (json_event(stdout, &trace->report, event, &who))
@@ -421,6 +423,9 @@ static int finish(struct trace *trace)
 	if (r)
 		return r;
 	trace->report.final = true;
+	/* nobody reads it, or it has no room: it would not be a whole document anyway */
+	if (trace->failed_output)
+		return -EIO;
 	switch (trace->options.output) {
 	case OUTPUT_JSON:
 		r = json_report(stdout, &trace->report);
