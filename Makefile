@@ -45,6 +45,14 @@ build:
 
 .DELETE_ON_ERROR:
 
+# main.o holds the version: made again when that is another.
+.PHONY: force
+$(BUILD)/version: force
+	$(Q)mkdir -p $(@D)
+	$(Q)echo '$(VERSION)' | cmp -s - $@ || echo '$(VERSION)' >$@
+
+$(BUILD)/user/main.o: $(BUILD)/version
+
 $(BUILD)/whocalls: $(BUILD)/user/main.o $(OBJECTS)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(LIBS)
