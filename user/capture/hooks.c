@@ -210,6 +210,19 @@ static void explain(enum hook_kind kind, int r, const char *step, char why[HOOK_
 			 strerrorname_np(-r), step);
 }
 
+int hook_refused(enum hook_kind kind, char why[HOOK_WHY])
+{
+	/* 1 is no function's id: who may load such programs is told that it is invalid */
+	int program = load(kind, 1);
+
+	if (program >= 0)
+		close(program);
+	if (program != -EPERM)
+		return 0;
+	explain(kind, -EPERM, "load", why);
+	return -EPERM;
+}
+
 int hook_try(const struct btf *kernel, enum hook_kind kind, const char *function,
 	     char why[HOOK_WHY])
 {
@@ -218,11 +231,11 @@ int hook_try(const struct btf *kernel, enum hook_kind kind, const char *function
 	int program = -1, link = -1, id = 0, r = 0;
 
 	why[0] = '\0';
-	if (kind != HOOK_SOCKOPS) {
+	if (kind != HOOK_SOCKOPS && kind != HOOK_KRETPROBE) {
 		snprintf(name, sizeof(name), "%s%s", btf_prefix[kind], function);
 		id = btf__find_by_name_kind(kernel, name,
 					    kind == HOOK_TP_BTF ? BTF_KIND_TYPEDEF : BTF_KIND_FUNC);
-		if (id < 0 && kind != HOOK_KRETPROBE) {
+		if (id < 0) {
 			snprintf(why, HOOK_WHY, "this kernel has no %s %s",
 				 kind == HOOK_TP_BTF ? "tracepoint"
 				 : kind == HOOK_ITER ? "iterator"
@@ -231,7 +244,7 @@ int hook_try(const struct btf *kernel, enum hook_kind kind, const char *function
 			return -ENOENT;
 		}
 	}
-	program = load(kind, kind == HOOK_KRETPROBE ? 0 : id);
+	program = load(kind, (uint32_t)id);
 	if (program < 0) {
 		r = program;
 	} else {

@@ -24,10 +24,18 @@ enum hook_kind {
 
 /*
  * Tries one hook. 0, or a negative errno and in `why` a clause for people: "fexit refused with
- * EPERM: kernel lockdown is 'integrity'". `kernel` is the running kernel's BTF, as of hooks_btf().
+ * EPERM: kernel lockdown is 'integrity'". `kernel` is the running kernel's BTF, as of hooks_btf();
+ * HOOK_KRETPROBE and HOOK_SOCKOPS need none.
  */
 int hook_try(const struct btf *kernel, enum hook_kind kind, const char *function,
 	     char why[HOOK_WHY]);
+
+/*
+ * Whether the kernel refuses this kind of program at all, before it even looks what it is for: as a
+ * locked-down one does. Needs no BTF, which takes tens of milliseconds to read. -EPERM and `why`,
+ * or 0.
+ */
+int hook_refused(enum hook_kind kind, char why[HOOK_WHY]);
 
 /* The name as libbpf writes it: "tp_btf/inet_sock_set_state". Static or in `buf`. */
 const char *hook_name(enum hook_kind kind, const char *function, char *buf, size_t size);

@@ -57,10 +57,36 @@ static struct bpf_program *accept_program(struct whocalls_bpf *bpf, size_t choic
 }
 
 /*
+ * The kernel's BTF is read only where it is needed: for an fexit that the kernel does not refuse
+ * out of hand. sys_exit comes last and is a tracepoint like the one that must attach anyway.
+ */
+static int try_accept(const struct accept_choice *choice, const char *file, char why[HOOK_WHY])
+{
+	struct btf *kernel = NULL;
+	int r;
+
+	if (choice->kind == HOOK_TP_BTF)
+		return 0;
+	if (choice->kind == HOOK_FEXIT) {
+		r = hook_refused(choice->kind, why);
+		if (r)
+			return r;
+		kernel = hooks_btf(file);
+		if (!kernel) {
+			snprintf(why, HOOK_WHY, "fexit: this kernel's BTF can't be read");
+			return -ENOENT;
+		}
+	}
+	r = hook_try(kernel, choice->kind, choice->function, why);
+	btf__free(kernel);
+	return r;
+}
+
+/*
  * Chooses the accept hook from the choice `from` on; why each better one can't be is gathered for
  * the report. Returns the index of the choice, or the number of choices if there is none.
  */
-static size_t choose_accept(struct capture *capture, const struct btf *kernel, const char *forced,
+static size_t choose_accept(struct capture *capture, const char *btf, const char *forced,
 			    size_t from)
 {
 	struct attached *hook = &capture->hooks[ACCEPT];
@@ -75,7 +101,7 @@ static size_t choose_accept(struct capture *capture, const struct btf *kernel, c
 
 		if (forced && strcmp(forced, choice->name))
 			continue;
-		if (!hook_try(kernel, choice->kind, choice->function, why)) {
+		if (!try_accept(choice, btf, why)) {
 			capture->accept = accept_program(capture->bpf, i);
 			chosen = i;
 			hook_name(choice->kind, choice->function, hook->name, sizeof(hook->name));
@@ -120,8 +146,7 @@ static const char *error_text(int r, char *buf, size_t size)
 	return buf;
 }
 
-static int load_with(struct capture *capture, const struct capture_options *options,
-		     const struct btf *kernel, size_t *choice)
+static int load_with(struct capture *capture, const struct capture_options *options, size_t *choice)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = options->btf);
 	struct whocalls_bpf *bpf = whocalls_bpf__open_opts(&opts);
@@ -130,7 +155,7 @@ static int load_with(struct capture *capture, const struct capture_options *opti
 	if (!bpf)
 		return capture_failure();
 	capture->bpf = bpf;
-	*choice = choose_accept(capture, kernel, options->accept_hook, *choice);
+	*choice = choose_accept(capture, options->btf, options->accept_hook, *choice);
 	bpf->rodata->want_events = options->events;
 	bpf->rodata->node_netns = sweep_own_netns();
 	bpf->rodata->kubelet_port = options->kubelet_port;
@@ -153,26 +178,23 @@ static int load_with(struct capture *capture, const struct capture_options *opti
 int capture_load(struct capture *capture, const struct capture_options *options, char *error,
 		 size_t error_size)
 {
+	const char *btf = options->btf ? options->btf : "/sys/kernel/btf/vmlinux";
 	size_t choice = 0;
-	struct btf *kernel;
 	char text[128];
 	int r;
 
 	libbpf_verbose = options->verbose;
 	libbpf_set_print(libbpf_print);
 	libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
-	kernel = hooks_btf(options->btf);
-	if (!kernel) {
+	if (access(btf, R_OK)) {
 		r = capture_failure();
-		snprintf(
-			error, error_size,
-			"reading this kernel's BTF from %s: %s; a kernel with CONFIG_DEBUG_INFO_BTF "
-			"has it, for others give its file with --btf FILE",
-			options->btf ? options->btf : "/sys/kernel/btf/vmlinux",
-			error_text(r, text, sizeof(text)));
+		snprintf(error, error_size,
+			 "reading this kernel's BTF from %s: %s; a kernel with "
+			 "CONFIG_DEBUG_INFO_BTF has it, for others give its file with --btf FILE",
+			 btf, strerror(-r));
 		return r;
 	}
-	r = load_with(capture, options, kernel, &choice);
+	r = load_with(capture, options, &choice);
 	while (r && choice < LENGTH(accept_choices)) {
 		struct attached *hook = &capture->hooks[ACCEPT];
 
@@ -181,14 +203,14 @@ int capture_load(struct capture *capture, const struct capture_options *options,
 		whocalls_bpf__destroy(capture->bpf);
 		capture->bpf = NULL;
 		choice++;
-		r = load_with(capture, options, kernel, &choice);
+		r = load_with(capture, options, &choice);
 	}
 	if (r)
 		snprintf(
 			error, error_size,
-			"loading the BPF programs: %s; `whocalls doctor` tells what is missing, -v shows "
-			"libbpf's own words",
+			"loading the BPF programs%s%s: %s; `whocalls doctor` tells what is missing, "
+			"-v shows libbpf's own words",
+			options->btf ? " with the types of " : "", options->btf ? options->btf : "",
 			error_text(r, text, sizeof(text)));
-	btf__free(kernel);
 	return r;
 }
