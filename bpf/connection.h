@@ -128,6 +128,70 @@ static __always_inline struct caller_counts *counts_make(struct connection *c, _
 }
 
 /*
+ * Sets a flag of a connection's record. Returns false if it was set already, or if the record is
+ * another connection's by now. (Where so many change it at once that all tries fail, the next sweep
+ * or the closing tells it again.)
+ */
+static __always_inline bool connection_set(struct connection *c, __u64 cookie, __u32 flag,
+					   __u32 *before)
+{
+	for (int i = 0; i < 8; i++) {
+		struct connection old = {}, new = {};
+
+		old.state = *(volatile __u64 *)&c->state;
+		if (old.cookie != (__u32)cookie || old.flags & flag)
+			return false;
+		new.state = old.state;
+		new.flags |= flag;
+		if (__sync_val_compare_and_swap(&c->state, old.state, new.state) == old.state) {
+			*before = old.flags;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The application has it: counts that once, whoever tells it. True if this was the first to tell.
+ */
+static __always_inline bool connection_accepted(struct connection *c, __u64 cookie)
+{
+	struct caller_counts *counts = counts_of(c);
+	__u32 before;
+
+	if (!connection_set(c, cookie, CONNECTION_ACCEPTED, &before))
+		return false;
+	if (counts)
+		__sync_fetch_and_add(&counts->accepted, 1);
+	COUNT(accepted);
+	if (before & CONNECTION_CLOSED)
+		bpf_map_delete_elem(&connections, &cookie);
+	return true;
+}
+
+static __always_inline __u64 *early_slot(__u64 numbers)
+{
+	__u32 index = (__u32)(numbers ^ numbers >> 32) & (EARLY_SLOTS - 1);
+
+	return bpf_map_lookup_elem(&early_accepts, &index);
+}
+
+/*
+ * The record is made: has the accept come before it? This looks after the record is in the map, and
+ * the accept looks for the record after its note is in the slot, so one of the two finds the other.
+ */
+static __always_inline void connection_early(__u64 cookie, __u64 numbers, struct totals *totals)
+{
+	__u64 *slot = early_slot(numbers);
+	struct connection *c;
+
+	if (!slot || *(volatile __u64 *)slot != numbers)
+		return;
+	c = bpf_map_lookup_elem(&connections, &cookie);
+	if (c && connection_accepted(c, cookie))
+		__sync_fetch_and_add(&totals->seen[WITNESS_ACCEPT], 1);
+}
+
+/*
  * Makes the record of a connection, and counts it, unless another witness has made it. `last`: no
  * other witness will come, so count even where there is no room for a record.
  */
@@ -171,6 +235,8 @@ static __always_inline void connection_make(struct connection *c, const struct s
 	__sync_fetch_and_add(&totals->first[witness], 1);
 	if (want_events)
 		event_send(EVENT_OPENED, s->cookie, c, now, 0, 0, 0);
+	if (!r && accept_attached)
+		connection_early(s->cookie, s->numbers, totals);
 }
 
 /*
@@ -214,45 +280,6 @@ static __always_inline void handshake_state(struct tcp_sock *tp, __u64 cookie)
 		__sync_fetch_and_add(&totals->seen[WITNESS_STATE], 1);
 	else if (armed == ARMED_ALL)
 		connection_opened(tp, cookie, WITNESS_STATE, true, totals);
-}
-
-/*
- * Sets a flag of a connection's record. Returns false if it was set already, or if the record is
- * another connection's by now. (Where so many change it at once that all tries fail, the next sweep
- * or the closing tells it again.)
- */
-static __always_inline bool connection_set(struct connection *c, __u64 cookie, __u32 flag,
-					   __u32 *before)
-{
-	for (int i = 0; i < 8; i++) {
-		struct connection old = {}, new = {};
-
-		old.state = *(volatile __u64 *)&c->state;
-		if (old.cookie != (__u32)cookie || old.flags & flag)
-			return false;
-		new.state = old.state;
-		new.flags |= flag;
-		if (__sync_val_compare_and_swap(&c->state, old.state, new.state) == old.state) {
-			*before = old.flags;
-			return true;
-		}
-	}
-	return false;
-}
-
-/* The application has it: counts that once, whoever tells it. */
-static __always_inline void connection_accepted(struct connection *c, __u64 cookie)
-{
-	struct caller_counts *counts = counts_of(c);
-	__u32 before;
-
-	if (!connection_set(c, cookie, CONNECTION_ACCEPTED, &before))
-		return;
-	if (counts)
-		__sync_fetch_and_add(&counts->accepted, 1);
-	COUNT(accepted);
-	if (before & CONNECTION_CLOSED)
-		bpf_map_delete_elem(&connections, &cookie);
 }
 
 static __always_inline void connection_closed(struct tcp_sock *tp, __u64 cookie)

@@ -94,6 +94,19 @@ struct client_slot {
 CLIENTS(connecting);
 CLIENTS(clients);
 
+/*
+ * Accepts that came before the record: the kernel queues a connection just before it goes to
+ * ESTABLISHED, and another CPU may take it at once. By the pair of initial sequence numbers, which
+ * no other connection has, so what is left here harms nobody.
+ */
+#define EARLY_SLOTS 1024
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, __u32);
+	__type(value, __u64);
+	__uint(max_entries, EARLY_SLOTS);
+} early_accepts SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 4096);

@@ -85,6 +85,25 @@ int tcp_accept_sockops(struct bpf_sock_ops *ctx)
 	return 1;
 }
 
+/* The record may be in the making on another CPU: see connection_early(). */
+static __always_inline void accepted_early(struct tcp_sock *tp, struct totals *totals)
+{
+	__u32 peer = BPF_CORE_READ(tp, rcv_nxt) - (__u32)BPF_CORE_READ(tp, bytes_received);
+	__u32 own = BPF_CORE_READ(tp, snd_una) - (__u32)BPF_CORE_READ(tp, bytes_acked);
+	__u64 numbers = (__u64)peer << 32 | own, cookie;
+	__u64 *slot = early_slot(numbers);
+	struct connection *c;
+
+	if (!slot)
+		return;
+	/* an exchange, for it is a barrier, too */
+	__sync_lock_test_and_set(slot, numbers);
+	cookie = BPF_CORE_READ(tp, SKC(skc_cookie.counter));
+	c = bpf_map_lookup_elem(&connections, &cookie);
+	if (c && connection_accepted(c, cookie))
+		__sync_fetch_and_add(&totals->seen[WITNESS_ACCEPT], 1);
+}
+
 /*
  * The application took a connection from the queue. Its record is found by the cookie, which was
  * made when the handshake was seen.
@@ -104,8 +123,10 @@ static __always_inline void accepted(struct tcp_sock *tp)
 		return;
 	cookie = BPF_CORE_READ(tp, SKC(skc_cookie.counter));
 	c = bpf_map_lookup_elem(&connections, &cookie);
-	if (!c)
+	if (!c) {
+		accepted_early(tp, totals);
 		return;
+	}
 	__sync_fetch_and_add(&totals->seen[WITNESS_ACCEPT], 1);
 	connection_accepted(c, cookie);
 }
