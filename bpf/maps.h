@@ -22,7 +22,6 @@ __u32 snapshot_done;     /* the first sweep is over */
 __u32 accept_attached;   /* will tell of each accept */
 __u32 sockops_attached;  /* which misses nothing: what a later sweep finds is older, too */
 __u32 overflowed;        /* a record found no room: the sweep can't tell what was missed any more */
-__u32 sweep;             /* number of the sweep that is running */
 __u32 kubelet_pid;       /* found by the sweep of files */
 __u64 kubelet_start;     /* with its start time, so that a reused pid is not taken for it */
 __u64 last_wakeup;

@@ -10,16 +10,13 @@
 #ifndef BPF_SNAPSHOT_H
 #define BPF_SNAPSHOT_H
 
-static __always_inline void sweep_update(struct connection *c, struct tcp_sock *tp, __u64 cookie,
-					 __u64 now)
+/* What a record holds as of the last sweep. */
+static __always_inline void sweep_read(struct connection *c, struct tcp_sock *tp, __u64 now)
 {
 	c->bytes_received = payload_received(tp);
 	c->bytes_sent = payload_sent(tp);
 	c->last_data = last_data(tp, now);
-	c->sweep = sweep;
 	c->waiting = !tp->SK(sk_socket);
-	if (!c->waiting)
-		connection_accepted(c, cookie);
 }
 
 /*
@@ -42,11 +39,7 @@ static __always_inline void sweep_found(struct tcp_sock *tp, __u64 cookie, __u64
 		return;
 	__sync_fetch_and_add(&totals->seen[WITNESS_SNAPSHOT], 1);
 	caller_identify(&c, &s, *endpoint);
-	c.bytes_received = payload_received(tp);
-	c.bytes_sent = payload_sent(tp);
-	c.last_data = last_data(tp, now);
-	c.sweep = sweep;
-	c.waiting = !tp->SK(sk_socket);
+	sweep_read(&c, tp, now);
 	if (!snapshot_done || sockops_attached) {
 		c.flags = CONNECTION_OLD | (c.waiting ? 0 : CONNECTION_ACCEPTED);
 		c.base_received = c.bytes_received;
@@ -82,10 +75,13 @@ int snapshot(struct bpf_iter__tcp *ctx)
 	cookie = socket_cookie(tp, tp);
 	now = bpf_ktime_get_ns();
 	c = bpf_map_lookup_elem(&connections, &cookie);
-	if (c)
-		sweep_update(c, tp, cookie, now);
-	else
+	if (!c) {
 		sweep_found(tp, cookie, now);
+		return 0;
+	}
+	sweep_read(c, tp, now);
+	if (!c->waiting)
+		connection_accepted(c, cookie);
 	return 0;
 }
 

@@ -117,12 +117,10 @@ struct connection {
 #endif
 		};
 	};
-	__u32 sweep; /* number of the last sweep that found it */
 	__u32 peer_port;
 	__u32 server_netns; /* inode number */
 	__u32 pid;          /* of the client process; 0 unless CALLER_LOCAL */
 	__u32 waiting;      /* as of the last sweep: in the accept queue */
-	__u32 reserved;
 };
 
 /* A client process on this node, between its connect() and the server's side of the handshake. */
@@ -174,7 +172,7 @@ struct totals {
 WHOCALLS_ASSERT_SIZE(endpoint_key, 20);
 WHOCALLS_ASSERT_SIZE(caller_key, 48);
 WHOCALLS_ASSERT_SIZE(caller_counts, 88);
-WHOCALLS_ASSERT_SIZE(connection, 128);
+WHOCALLS_ASSERT_SIZE(connection, 120);
 WHOCALLS_ASSERT_SIZE(client, 40);
 WHOCALLS_ASSERT_SIZE(event, 104);
 WHOCALLS_ASSERT_SIZE(totals, 120);

@@ -292,7 +292,6 @@ int capture_sweep(struct capture *capture, bool everywhere)
 {
 	int r;
 
-	capture->bpf->bss->sweep++;
 	if (!everywhere && !capture->n_netns)
 		return 0;
 	r = sweep_namespaces(capture->bpf->progs.snapshot, everywhere ? NULL : capture->netns,
