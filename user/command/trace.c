@@ -115,7 +115,7 @@ static int refresh(struct trace *trace)
 
 /* --- output while it runs --- */
 
-/* As wide as the terminal and in colour, where standard output is one. */
+/* As large as the terminal and in colour, where standard output is one. */
 static struct table_options table_options(const struct trace *trace)
 {
 	struct winsize window = {};
@@ -127,21 +127,19 @@ static struct table_options table_options(const struct trace *trace)
 		.wide = trace->options.output == OUTPUT_WIDE,
 		.colour = terminal && !getenv("NO_COLOR"),
 		.width = window.ws_col,
+		.height = window.ws_row,
 	};
 }
 
 static void draw(struct trace *trace)
 {
-	struct table_options options = table_options(trace);
-	struct winsize window = {};
+	const struct table_options options = table_options(trace);
 	char *text = NULL;
 	size_t size = 0;
 	FILE *file = open_memstream(&text, &size);
 
 	if (!file)
 		return;
-	ioctl(STDOUT_FILENO, TIOCGWINSZ, &window);
-	options.height = window.ws_row;
 	table_print(file, &trace->report, &options);
 	if (fclose(file)) {
 		free(text);
@@ -413,7 +411,7 @@ static int open_capture(struct trace *trace)
 /* The last look, then nothing is counted any more, then the summary. */
 static int finish(struct trace *trace)
 {
-	const struct table_options options = table_options(trace);
+	struct table_options options = table_options(trace);
 	int r = capture_sweep(trace->capture, true);
 
 	capture_stop(trace->capture);
@@ -423,6 +421,7 @@ static int finish(struct trace *trace)
 	if (r)
 		return r;
 	trace->report.final = true;
+	options.height = 0; /* the summary scrolls */
 	/* nobody reads it, or it has no room: it would not be a whole document anyway */
 	if (trace->failed_output)
 		return -EIO;
