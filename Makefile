@@ -17,7 +17,7 @@ WARNINGS := -Wall -Wextra -Wno-missing-field-initializers -Wshadow -Wstrict-prot
 ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -DWHOCALLS_VERSION='"$(VERSION)"' $(WARNINGS) \
 	$(shell $(PKG_CONFIG) --cflags $(PACKAGES)) -isystem $(BUILD) -MMD -MP $(CFLAGS) $(SANITIZE)
 LIBS = $(shell $(PKG_CONFIG) --libs $(if $(STATIC),--static) $(PACKAGES)) $(if $(STATIC),-static)
-BPF_CFLAGS := -g -O2 -mcpu=v3 -target bpf -D__TARGET_ARCH_$(ARCH) -Wall -Wextra -Wno-unused-parameter
+BPF_CFLAGS := -g -O2 -mcpu=v3 -target bpf -fno-strict-aliasing -D__TARGET_ARCH_$(ARCH) -Wall -Wextra -Wno-unused-parameter
 ifdef WERROR
 ALL_CFLAGS += -Werror
 BPF_CFLAGS += -Werror

@@ -36,24 +36,30 @@ static __always_inline void client_read(struct client *client, struct task_struc
 
 static __always_inline struct client_slot *client_slot(void *slots, __u64 key)
 {
-	__u32 index = (__u32)(key ^ key >> 32) & (CLIENT_SLOTS - 1);
+	__u32 index = (__u32)key * 0x9e3779b9 / (~0U / CLIENT_SLOTS + 1);
 
 	return bpf_map_lookup_elem(slots, &index);
 }
 
-static __always_inline void client_remember(void *map, void *slots, __u64 key,
+/* The three that CLIENTS() makes. */
+#define CLIENTS_OF(name) &name, &name##_slots, &name##_hashed
+
+static __always_inline void client_remember(void *map, void *slots, __u64 *hashed, __u64 key,
 					    const struct client *client)
 {
 	struct client_slot *slot = client_slot(slots, key);
 
 	if (slot && (slot->key == key || !__sync_val_compare_and_swap(&slot->key, 0, key)))
 		slot->client = *client;
-	else if (bpf_map_update_elem(map, &key, client, BPF_ANY))
+	else if (!bpf_map_update_elem(map, &key, client, BPF_NOEXIST))
+		__sync_fetch_and_add(hashed, 1);
+	else if (bpf_map_update_elem(map, &key, client, BPF_EXIST))
 		COUNT(clients_full);
 }
 
 /* Copies what is remembered; a slot can be freed and taken by another while it is read. */
-static __always_inline bool client_find(void *map, void *slots, __u64 key, struct client *out)
+static __always_inline bool client_find(void *map, void *slots, __u64 *hashed, __u64 key,
+					struct client *out)
 {
 	struct client_slot *slot = client_slot(slots, key);
 	struct client *client;
@@ -63,59 +69,60 @@ static __always_inline bool client_find(void *map, void *slots, __u64 key, struc
 		barrier();
 		return *(volatile __u64 *)&slot->key == key;
 	}
+	if (!*hashed)
+		return false;
 	client = bpf_map_lookup_elem(map, &key);
 	if (client)
 		*out = *client;
 	return client;
 }
 
-static __always_inline void client_forget(void *map, void *slots, __u64 key)
+static __always_inline void client_forget(void *map, void *slots, __u64 *hashed, __u64 key)
 {
 	struct client_slot *slot = client_slot(slots, key);
 
 	if (slot && slot->key == key)
 		slot->key = 0;
-	else if (bpf_map_lookup_elem(map, &key))
-		bpf_map_delete_elem(map, &key);
+	else if (*hashed && !bpf_map_delete_elem(map, &key))
+		__sync_fetch_and_sub(hashed, 1);
 }
 
-static __always_inline void client_connecting(struct tcp_sock *tp, __u64 cookie)
+static __always_inline void client_connecting(struct tcp_sock *tp)
 {
 	struct client client = {};
 
 	client_read(&client, bpf_get_current_task_btf(), tp->SKC(skc_net.net)->ns.inum);
-	client_remember(&connecting, &connecting_slots, cookie, &client);
+	client_remember(CLIENTS_OF(connecting), (__u64)tp, &client);
 }
 
-static __always_inline void client_connected(struct tcp_sock *tp, __u64 cookie)
+static __always_inline void client_connected(struct tcp_sock *tp)
 {
 	struct client client;
 
-	if (!client_find(&connecting, &connecting_slots, cookie, &client))
+	if (!client_find(CLIENTS_OF(connecting), (__u64)tp, &client))
 		return;
-	client_remember(&clients, &clients_slots, numbers_of_client(tp), &client);
-	client_forget(&connecting, &connecting_slots, cookie);
+	client_remember(CLIENTS_OF(clients), numbers_of_client(tp), &client);
+	client_forget(CLIENTS_OF(connecting), (__u64)tp);
 }
 
 /* The client's socket is gone: its server's end may be on another node, and nobody have come for
  * it. */
-static __always_inline void client_gone(struct tcp_sock *tp, __u64 cookie, int oldstate)
+static __always_inline void client_gone(struct tcp_sock *tp, int oldstate)
 {
 	if (oldstate == TCP_SYN_SENT)
-		client_forget(&connecting, &connecting_slots, cookie);
+		client_forget(CLIENTS_OF(connecting), (__u64)tp);
 	else
-		client_forget(&clients, &clients_slots, numbers_of_client(tp));
+		client_forget(CLIENTS_OF(clients), numbers_of_client(tp));
 }
 
-static __always_inline void client_changed(struct tcp_sock *tp, __u64 cookie, int oldstate,
-					   int newstate)
+static __always_inline void client_changed(struct tcp_sock *tp, int oldstate, int newstate)
 {
 	if (oldstate == TCP_CLOSE && newstate == TCP_SYN_SENT)
-		client_connecting(tp, cookie);
+		client_connecting(tp);
 	else if (oldstate == TCP_SYN_SENT && newstate == TCP_ESTABLISHED)
-		client_connected(tp, cookie);
+		client_connected(tp);
 	else if (newstate == TCP_CLOSE)
-		client_gone(tp, cookie, oldstate);
+		client_gone(tp, oldstate);
 }
 
 #endif

@@ -13,8 +13,6 @@
 #ifndef BPF_CONNECTION_H
 #define BPF_CONNECTION_H
 
-#define EEXIST 17
-
 static __always_inline bool is_loopback(const __u32 address[4])
 {
 	if (address[0] || address[1])
@@ -30,6 +28,8 @@ static __always_inline __u32 *endpoint_find(const struct server_socket *s)
 	struct endpoint_key key = {};
 	__u32 *id;
 
+	if (only_endpoint)
+		return &first_endpoint;
 	key.port = s->port;
 	if (addressed) {
 		if (is_loopback(s->local)) {
@@ -87,7 +87,7 @@ static __always_inline void caller_identify(struct connection *c, const struct s
 	c->key.endpoint = endpoint;
 	c->peer_port = s->peer_port;
 	c->server_netns = s->netns;
-	if (!client_find(&clients, &clients_slots, s->numbers, &client))
+	if (!client_find(CLIENTS_OF(clients), s->numbers, &client))
 		return;
 	c->key.cgroup = client.cgroup;
 	__builtin_memcpy(c->key.comm, client.comm, sizeof(c->key.comm));
@@ -103,7 +103,7 @@ static __always_inline struct caller_counts *counts_of(const struct connection *
 
 	if (c->flags & CONNECTION_UNATTRIBUTED)
 		return bpf_map_lookup_elem(&others, &zero);
-	return bpf_map_lookup_elem(&callers, &c->key);
+	return caller_find(&c->key);
 }
 
 /* Finds or makes the caller's counts; those of the others, and the record marked, when there is no
@@ -111,20 +111,19 @@ static __always_inline struct caller_counts *counts_of(const struct connection *
 static __always_inline struct caller_counts *counts_make(struct connection *c, __u64 cookie,
 							 __u64 now)
 {
-	struct caller_counts *counts = bpf_map_lookup_elem(&callers, &c->key);
-	struct caller_counts fresh = {};
+	struct caller_counts *counts = caller_find(&c->key);
 
 	if (counts)
 		return counts;
+	counts = caller_insert(&c->key);
+	if (!counts) {
+		c->flags |= CONNECTION_UNATTRIBUTED;
+		return counts_of(c);
+	}
 	/* an old connection's is no news: the program reads them all when it has begun */
-	if (!bpf_map_update_elem(&callers, &c->key, &fresh, BPF_NOEXIST) &&
-	    !(c->flags & CONNECTION_OLD))
+	if (!(c->flags & CONNECTION_OLD))
 		event_send(EVENT_CALLER, cookie, c, now, 0, 0, 0);
-	counts = bpf_map_lookup_elem(&callers, &c->key);
-	if (counts)
-		return counts;
-	c->flags |= CONNECTION_UNATTRIBUTED;
-	return counts_of(c);
+	return counts;
 }
 
 /*
@@ -162,15 +161,14 @@ static __always_inline bool connection_accepted(struct connection *c, __u64 cook
 		return false;
 	if (counts)
 		__sync_fetch_and_add(&counts->accepted, 1);
-	COUNT(accepted);
 	if (before & CONNECTION_CLOSED)
-		bpf_map_delete_elem(&connections, &cookie);
+		connection_delete(cookie);
 	return true;
 }
 
 static __always_inline __u64 *early_slot(__u64 numbers)
 {
-	__u32 index = (__u32)(numbers ^ numbers >> 32) & (EARLY_SLOTS - 1);
+	__u32 index = (__u32)numbers * 0x9e3779b9 / (~0U / EARLY_SLOTS + 1);
 
 	return bpf_map_lookup_elem(&early_accepts, &index);
 }
@@ -186,7 +184,7 @@ static __always_inline void connection_early(__u64 cookie, __u64 numbers, struct
 
 	if (!slot || *(volatile __u64 *)slot != numbers)
 		return;
-	c = bpf_map_lookup_elem(&connections, &cookie);
+	c = connection_find(cookie);
 	if (c && connection_accepted(c, cookie))
 		__sync_fetch_and_add(&totals->seen[WITNESS_ACCEPT], 1);
 }
@@ -207,7 +205,7 @@ static __always_inline void connection_make(struct connection *c, const struct s
 	counts = counts_make(c, s->cookie, now);
 	if (!counts)
 		return;
-	r = bpf_map_update_elem(&connections, &s->cookie, c, BPF_NOEXIST);
+	r = connection_insert(c, s->cookie);
 	if (r == -EEXIST)
 		return;
 	if (r) {
@@ -219,7 +217,7 @@ static __always_inline void connection_make(struct connection *c, const struct s
 	}
 	if (c->key.flags & CALLER_LOCAL) {
 		counts->pid = c->pid;
-		client_forget(&clients, &clients_slots, s->numbers);
+		client_forget(CLIENTS_OF(clients), s->numbers);
 	}
 	if (c->flags & CONNECTION_OLD) {
 		__sync_fetch_and_add(&counts->old, 1);
@@ -231,7 +229,6 @@ static __always_inline void connection_make(struct connection *c, const struct s
 	counts->last_opened = now;
 	if (!r)
 		totals->last = s->cookie;
-	__sync_fetch_and_add(&totals->opened, 1);
 	__sync_fetch_and_add(&totals->first[witness], 1);
 	if (want_events)
 		event_send(EVENT_OPENED, s->cookie, c, now, 0, 0, 0);
@@ -276,7 +273,7 @@ static __always_inline void handshake_state(struct tcp_sock *tp, __u64 cookie)
 	if (!totals)
 		return;
 	/* nearly always it is the connection that sockops has just counted on this CPU */
-	if (totals->last == cookie || bpf_map_lookup_elem(&connections, &cookie))
+	if (totals->last == cookie || connection_find(cookie))
 		__sync_fetch_and_add(&totals->seen[WITNESS_STATE], 1);
 	else if (armed == ARMED_ALL)
 		connection_opened(tp, cookie, WITNESS_STATE, true, totals);
@@ -284,7 +281,7 @@ static __always_inline void handshake_state(struct tcp_sock *tp, __u64 cookie)
 
 static __always_inline void connection_closed(struct tcp_sock *tp, __u64 cookie)
 {
-	struct connection *c = bpf_map_lookup_elem(&connections, &cookie);
+	struct connection *c = connection_find(cookie);
 	struct caller_counts *counts;
 	__u64 now, received, sent;
 	__u32 before;
@@ -292,8 +289,8 @@ static __always_inline void connection_closed(struct tcp_sock *tp, __u64 cookie)
 
 	if (!c || c->flags & CONNECTION_CLOSED)
 		return;
-	if (!(c->flags & CONNECTION_ACCEPTED) && socket_taken(tp))
-		connection_accepted(c, cookie);
+	if (!(c->flags & CONNECTION_ACCEPTED) && socket_taken(tp) && connection_accepted(c, cookie))
+		COUNT(accept_told);
 	now = bpf_ktime_get_ns();
 	error = tp->SK(sk_err);
 	received = payload_received(tp) - c->base_received;
@@ -310,7 +307,6 @@ static __always_inline void connection_closed(struct tcp_sock *tp, __u64 cookie)
 			__sync_fetch_and_add(&counts->resets, 1);
 		counts->last = now;
 	}
-	COUNT(closed);
 	if (want_events)
 		event_send(EVENT_CLOSED, cookie, c, now, received, sent, error);
 	/* it can still be accepted: accept() hands out what ended in the queue, too */
@@ -319,7 +315,7 @@ static __always_inline void connection_closed(struct tcp_sock *tp, __u64 cookie)
 	    connection_set(c, cookie, CONNECTION_CLOSED, &before) &&
 	    !(before & CONNECTION_ACCEPTED))
 		return;
-	bpf_map_delete_elem(&connections, &cookie);
+	connection_delete(cookie);
 }
 
 #endif

@@ -10,13 +10,18 @@
 const volatile bool want_events;   /* write EVENT_OPENED and EVENT_CLOSED */
 const volatile __u32 node_netns;   /* inode number of the node's own network namespace */
 const volatile __u32 kubelet_port; /* who listens here, in node_netns, is the kubelet; 0: nobody */
-const volatile __u64 tick_ns;      /* length of a jiffy */
-const volatile __u32 nr_accept;    /* numbers of the two system calls */
+/* Not where the limit is lower than their number. */
+const volatile bool use_caller_slots;
+const volatile bool use_connection_slots;
+const volatile __u64 tick_ns;   /* length of a jiffy */
+const volatile __u32 nr_accept; /* numbers of the two system calls */
 const volatile __u32 nr_accept4;
 
 /* Live switches: in .bss, which the program has mapped. */
 __u64 ports[65536 / 64]; /* bitmap of watched ports */
 __u32 addressed;         /* endpoints that have an address; 0 saves a look-up */
+__u32 only_endpoint;     /* there is no endpoint but number 0, and it has no address */
+__u32 first_endpoint;    /* 0 */
 __u32 armed;             /* enum armed */
 __u32 snapshot_done;     /* the first sweep is over */
 __u32 accept_attached;   /* will tell of each accept */
@@ -41,6 +46,10 @@ struct {
 	__uint(max_entries, 1);
 } loopbacks SEC(".maps");
 
+/* See caller.h; the program has the slots mapped, with all of .bss. */
+struct caller_slot caller_slots[CALLER_SLOTS] __attribute__((aligned(64)));
+__u64 callers_hashed; /* entries of the map: 0 saves its look-up */
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__type(key, struct caller_key);
@@ -56,6 +65,10 @@ struct {
 	__uint(max_entries, 1);
 } others SEC(".maps");
 
+/* See record.h; the program has the slots mapped, with all of .bss. */
+struct connection_slot connection_slots[CONNECTION_SLOTS] __attribute__((aligned(64)));
+__u64 connections_hashed; /* entries of the map: 0 saves its look-up */
+
 /* By socket cookie. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -65,16 +78,22 @@ struct {
 } connections SEC(".maps");
 
 /*
- * Client processes: by the cookie of a socket in SYN_SENT, then by the pair of initial sequence
+ * Ports whose low bits some watched port has. It comes before the bitmap, because it is one line of
+ * the cache: the ports of peers come at random, and their lines of the bitmap are never there.
+ */
+__u64 ports_line[512 / 64] __attribute__((aligned(64)));
+
+/*
+ * Client processes: by the address of a socket in SYN_SENT, then by the pair of initial sequence
  * numbers, which both ends know (socket.h). Each of the two is a hash map with an array of slots
- * before it: a slot that is free costs a hundredth of a connection less than an entry of the hash,
- * and most always are, since a client is remembered only until the server's end comes for it.
+ * before it: a client is remembered only until the server's end comes for it, so a slot is nearly
+ * always free. Few slots, so that they stay in the cache.
  */
 struct client_slot {
 	__u64 key; /* 0: free */
 	struct client client;
 };
-#define CLIENT_SLOTS 1024
+#define CLIENT_SLOTS 64
 
 #define CLIENTS(name)                                                                              \
 	struct {                                                                                   \
@@ -88,7 +107,8 @@ struct client_slot {
 		__type(key, __u32);                                                                \
 		__type(value, struct client_slot);                                                 \
 		__uint(max_entries, CLIENT_SLOTS);                                                 \
-	} name##_slots SEC(".maps")
+	} name##_slots SEC(".maps");                                                               \
+	__u64 name##_hashed /* clients that found no slot: 0 saves the look-up of each end */
 
 CLIENTS(connecting);
 CLIENTS(clients);
@@ -98,7 +118,7 @@ CLIENTS(clients);
  * ESTABLISHED, and another CPU may take it at once. By the pair of initial sequence numbers, which
  * no other connection has, so what is left here harms nobody.
  */
-#define EARLY_SLOTS 1024
+#define EARLY_SLOTS 128
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__type(key, __u32);
@@ -136,7 +156,9 @@ static __always_inline struct totals *totals_get(void)
 
 static __always_inline bool port_watched(__u16 port)
 {
-	return ports[port >> 6] >> (port & 63) & 1;
+	__u64 bit = 1ULL << (port & 63);
+
+	return ports_line[port >> 6 & 7] & bit && ports[port >> 6] & bit;
 }
 
 #endif

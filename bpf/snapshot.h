@@ -74,14 +74,14 @@ int snapshot(struct bpf_iter__tcp *ctx)
 		return 0;
 	cookie = socket_cookie(tp, tp);
 	now = bpf_ktime_get_ns();
-	c = bpf_map_lookup_elem(&connections, &cookie);
+	c = connection_find(cookie);
 	if (!c) {
 		sweep_found(tp, cookie, now);
 		return 0;
 	}
 	sweep_read(c, tp, now);
-	if (!c->waiting)
-		connection_accepted(c, cookie);
+	if (!c->waiting && connection_accepted(c, cookie))
+		COUNT(accept_told);
 	return 0;
 }
 
@@ -131,7 +131,7 @@ int snapshot_files(struct bpf_iter__task_file *ctx)
 	if (!port_watched(bpf_ntohs(tp->SKC(skc_dport))))
 		return 0;
 	client_read(&client, task, netns);
-	client_remember(&clients, &clients_slots, numbers_of_client(tp), &client);
+	client_remember(CLIENTS_OF(clients), numbers_of_client(tp), &client);
 	return 0;
 }
 

@@ -13,7 +13,10 @@
 #include "maps.h"
 #include "socket.h"
 
+#include "caller.h"
 #include "client.h"
+#include "record.h"
+
 #include "connection.h"
 
 char _license[] SEC("license") = "GPL";
@@ -28,6 +31,32 @@ static __always_inline bool client_cares(int oldstate, int newstate)
 	return newstate == TCP_CLOSE || newstate == TCP_SYN_SENT || oldstate == TCP_SYN_SENT;
 }
 
+/* Not inline: what returns at once, which is most, then needs no stack and saves no registers. */
+static __noinline int state_changed(const struct sock *sk, int oldstate, int newstate, bool server,
+				    bool client)
+{
+	struct tcp_sock *tp;
+	__u64 cookie;
+
+	if (sk->sk_protocol != IPPROTO_TCP)
+		return 0;
+	tp = bpf_skc_to_tcp_sock((void *)sk);
+	if (!tp)
+		return 0;
+	if (!sk->__sk_common.skc_num && newstate == TCP_CLOSE)
+		server = port_watched(socket_port(tp));
+	if (client)
+		client_changed(tp, oldstate, newstate);
+	if (!server)
+		return 0;
+	cookie = socket_cookie(tp, tp);
+	if (newstate == TCP_CLOSE)
+		connection_closed(tp, cookie);
+	else
+		handshake_state(tp, cookie);
+	return 0;
+}
+
 /*
  * The first witness of the handshake, the end of each connection, and the connect side.
  *
@@ -37,32 +66,27 @@ static __always_inline bool client_cares(int oldstate, int newstate)
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(tcp_accept, const struct sock *sk, int oldstate, int newstate)
 {
-	__u16 port = sk->__sk_common.skc_num;
-	bool server = port_watched(port);
-	bool client = port_watched(bpf_ntohs(sk->__sk_common.skc_dport));
-	struct tcp_sock *tp;
-	__u64 cookie;
+	bool server, client;
+	__u16 port;
 
-	server = server && server_cares(oldstate, newstate);
-	client = client && client_cares(oldstate, newstate);
+	if (newstate != TCP_ESTABLISHED && newstate != TCP_SYN_SENT && newstate != TCP_CLOSE)
+		return 0;
+	port = sk->__sk_common.skc_num;
+	server = port_watched(port) && server_cares(oldstate, newstate);
+	client = port_watched(bpf_ntohs(sk->__sk_common.skc_dport)) &&
+		 client_cares(oldstate, newstate);
 	if (!server && !client && (port || newstate != TCP_CLOSE))
 		return 0;
-	if (sk->sk_protocol != IPPROTO_TCP)
-		return 0;
-	tp = bpf_skc_to_tcp_sock((void *)sk);
-	if (!tp)
-		return 0;
-	if (!port && newstate == TCP_CLOSE)
-		server = port_watched(socket_port(tp));
-	if (!server && !client)
-		return 0;
-	cookie = socket_cookie(tp, tp);
-	if (server && newstate == TCP_CLOSE)
-		connection_closed(tp, cookie);
-	else if (server)
-		handshake_state(tp, cookie);
-	if (client)
-		client_changed(tp, cookie, oldstate, newstate);
+	return state_changed(sk, oldstate, newstate, server, client);
+}
+
+static __noinline int established(struct bpf_sock_ops *ctx)
+{
+	struct bpf_sock *sk = ctx->sk;
+	struct tcp_sock *tp = sk ? bpf_skc_to_tcp_sock(sk) : NULL;
+
+	if (tp)
+		handshake_sockops(tp, socket_cookie(tp, ctx));
 	return 0;
 }
 
@@ -71,18 +95,15 @@ int BPF_PROG(tcp_accept, const struct sock *sk, int oldstate, int newstate)
 SEC("sockops")
 int tcp_accept_sockops(struct bpf_sock_ops *ctx)
 {
-	struct bpf_sock *sk;
-	struct tcp_sock *tp;
-
-	if (ctx->op != BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB || !port_watched(ctx->local_port))
-		return 1;
-	sk = ctx->sk;
-	if (!sk)
-		return 1;
-	tp = bpf_skc_to_tcp_sock(sk);
-	if (tp)
-		handshake_sockops(tp, socket_cookie(tp, ctx));
+	if (ctx->op == BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB && port_watched(ctx->local_port))
+		established(ctx);
 	return 1;
+}
+
+/* Of any pointer to a socket. 0: nobody has asked for the socket's cookie yet. */
+static __always_inline __u64 cookie_made(const void *tp)
+{
+	return BPF_CORE_READ((const struct tcp_sock *)tp, SKC(skc_cookie.counter));
 }
 
 /* The record may be in the making on another CPU: see connection_early(). */
@@ -98,8 +119,8 @@ static __always_inline void accepted_early(struct tcp_sock *tp, struct totals *t
 		return;
 	/* an exchange, for it is a barrier, too */
 	__sync_lock_test_and_set(slot, numbers);
-	cookie = BPF_CORE_READ(tp, SKC(skc_cookie.counter));
-	c = bpf_map_lookup_elem(&connections, &cookie);
+	cookie = cookie_made(tp);
+	c = connection_find(cookie);
 	if (c && connection_accepted(c, cookie))
 		__sync_fetch_and_add(&totals->seen[WITNESS_ACCEPT], 1);
 }
@@ -108,27 +129,26 @@ static __always_inline void accepted_early(struct tcp_sock *tp, struct totals *t
  * The application took a connection from the queue. Its record is found by the cookie, which was
  * made when the handshake was seen.
  */
-static __always_inline void accepted(struct tcp_sock *tp)
+static __noinline int accepted(struct tcp_sock *tp, __u64 cookie)
 {
 	struct totals *totals = totals_get();
-	struct connection *c;
-	__u64 cookie;
+	struct connection *c = connection_find(cookie);
 	__u16 port;
 
 	if (!tp || !totals)
-		return;
-	/* 0: it ended in the queue, and has no port any more; accept() hands it out all the same */
-	port = BPF_CORE_READ(tp, SKC(skc_num));
-	if (port && !port_watched(port))
-		return;
-	cookie = BPF_CORE_READ(tp, SKC(skc_cookie.counter));
-	c = bpf_map_lookup_elem(&connections, &cookie);
+		return 0;
 	if (!c) {
-		accepted_early(tp, totals);
-		return;
+		/* 0: it ended in the queue, and has no port any more; accept() hands it out all
+		 * the same */
+		port = BPF_CORE_READ(tp, SKC(skc_num));
+		if (!port || port_watched(port))
+			accepted_early(tp, totals);
+		return 0;
 	}
 	__sync_fetch_and_add(&totals->seen[WITNESS_ACCEPT], 1);
-	connection_accepted(c, cookie);
+	if (!connection_accepted(c, cookie))
+		__sync_fetch_and_add(&totals->accept_late, 1);
+	return 0;
 }
 
 SEC("fexit/inet_csk_accept")
@@ -137,14 +157,16 @@ int inet_csk_accept_fexit(void *ctx)
 	__u64 sk = 0;
 
 	if (!bpf_get_func_ret(ctx, &sk))
-		accepted((struct tcp_sock *)sk);
+		accepted((struct tcp_sock *)sk, cookie_made((void *)sk));
 	return 0;
 }
 
 SEC("kretprobe/inet_csk_accept")
 int inet_csk_accept_kretprobe(struct pt_regs *ctx)
 {
-	accepted((struct tcp_sock *)WHOCALLS_KRETPROBE_RESULT(ctx));
+	struct tcp_sock *tp = (struct tcp_sock *)WHOCALLS_KRETPROBE_RESULT(ctx);
+
+	accepted(tp, cookie_made(tp));
 	return 0;
 }
 
@@ -153,19 +175,23 @@ int inet_csk_accept_kretprobe(struct pt_regs *ctx)
  * subflow. Should another thread have closed it already, what is read is of something else or
  * nothing: then there is no record with its cookie.
  */
-static __always_inline struct tcp_sock *socket_of_fd(unsigned int fd)
+static __noinline int accepted_fd(unsigned int fd)
 {
 	struct file **files = bpf_get_current_task_btf()->files->fdt->fd, *file = NULL;
 	struct socket *socket;
 	struct sock *sk;
+	__u64 cookie;
 
 	bpf_probe_read_kernel(&file, sizeof(file), files + fd);
 	socket = BPF_CORE_READ(file, private_data);
 	sk = BPF_CORE_READ(socket, sk);
-	if (BPF_CORE_READ(sk, sk_protocol) == IPPROTO_MPTCP &&
-	    bpf_core_field_exists(struct mptcp_sock, first))
+	cookie = cookie_made(sk);
+	if (!connection_find(cookie) && BPF_CORE_READ(sk, sk_protocol) == IPPROTO_MPTCP &&
+	    bpf_core_field_exists(struct mptcp_sock, first)) {
 		sk = BPF_CORE_READ((struct mptcp_sock *)sk, first);
-	return (struct tcp_sock *)sk;
+		cookie = cookie_made(sk);
+	}
+	return accepted((struct tcp_sock *)sk, cookie);
 }
 
 /* Runs at the end of every system call of every process: leaves at once. */
@@ -175,7 +201,7 @@ int BPF_PROG(inet_csk_accept_syscall, struct pt_regs *regs, long ret)
 	__u32 nr = syscall_number(regs);
 
 	if ((nr == nr_accept || nr == nr_accept4) && ret >= 0)
-		accepted(socket_of_fd(ret));
+		accepted_fd(ret);
 	return 0;
 }
 

@@ -84,6 +84,25 @@ struct caller_counts {
 	__u32 resets;    /* of closed: ended by an error or a reset */
 };
 
+#define CALLER_SLOTS 256
+#define SLOT_TAKING 1
+#define SLOT_READY 2
+
+struct caller_slot {
+	__u64 taken; /* 0: free, SLOT_TAKING: key is not there yet, SLOT_READY */
+	struct caller_key key;
+	struct caller_counts counts;
+};
+
+static inline __attribute__((always_inline)) __u32 caller_slot_number(const struct caller_key *key)
+{
+	__u32 mixed = key->peer[0] ^ key->peer[1] ^ key->peer[2] ^ key->peer[3] ^ key->netns ^
+		      (__u32)key->cgroup ^ key->endpoint;
+
+	/* Knuth's multiplicative hash: the upper bits are the mixed ones */
+	return mixed * 0x9e3779b9U / (~0U / CALLER_SLOTS + 1);
+}
+
 enum connection_flag {
 	CONNECTION_OLD = 1,          /* was open when the trace began */
 	CONNECTION_ACCEPTED = 2,     /* counted as accepted */
@@ -123,6 +142,14 @@ struct connection {
 	__u32 waiting;      /* as of the last sweep: in the accept queue */
 };
 
+#define CONNECTION_SLOTS 128
+#define SLOT_FILLING (~0ULL) /* no socket's cookie */
+
+struct connection_slot {
+	__u64 cookie; /* 0: free */
+	struct connection connection;
+};
+
 /* A client process on this node, between its connect() and the server's side of the handshake. */
 struct client {
 	__u64 cgroup;
@@ -155,14 +182,14 @@ struct event {
 
 /* Counters of what the kernel side did, one set for each CPU; add them up, but for `last`. */
 struct totals {
-	__u64 opened;       /* connections counted, whoever saw them first */
-	__u64 untracked;    /* of those, not followed: the map of connections was full */
+	__u64 untracked;    /* connections opened and not followed: the map of them was full */
 	__u64 ring_full;    /* records that found no room; counts are not touched by it */
 	__u64 clients_full; /* client processes not remembered: the maps of clients were full */
-	__u64 accepted;     /* connections counted under "others" */
-	__u64 closed;
+	__u64 accept_told; /* accepts that the end of a connection, or a sweep, was first to tell */
+	__u64 accept_late; /* of those, told by the accept hook as well */
 	__u64 seen[WITNESSES];  /* connections of the target that each witness saw, first or not */
-	__u64 first[WITNESSES]; /* of opened: those that this witness counted, being first */
+	__u64 first[WITNESSES]; /* connections opened, by the witness that counted them, being first
+				 */
 	__u64 last;             /* cookie of the connection that was counted last on this CPU */
 };
 
@@ -172,9 +199,11 @@ struct totals {
 WHOCALLS_ASSERT_SIZE(endpoint_key, 20);
 WHOCALLS_ASSERT_SIZE(caller_key, 48);
 WHOCALLS_ASSERT_SIZE(caller_counts, 88);
+WHOCALLS_ASSERT_SIZE(caller_slot, 144);
 WHOCALLS_ASSERT_SIZE(connection, 120);
+WHOCALLS_ASSERT_SIZE(connection_slot, 128);
 WHOCALLS_ASSERT_SIZE(client, 40);
 WHOCALLS_ASSERT_SIZE(event, 104);
-WHOCALLS_ASSERT_SIZE(totals, 120);
+WHOCALLS_ASSERT_SIZE(totals, 112);
 
 #endif

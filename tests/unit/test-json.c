@@ -59,7 +59,7 @@ static int setup(void **state)
 	f->report.losses = (struct losses){1, 2, 3, 4};
 	f->report.notes = notes;
 	f->report.n_notes = 1;
-	f->report.totals.opened = 9;
+	f->report.opened = 9;
 	f->ledger = ledger_new(1000);
 	assert_non_null(f->ledger);
 	*state = f;

@@ -347,7 +347,7 @@ static void final(void **state)
 	f->report.hooks[0].recursion_misses = 7;
 	f->report.hooks[1].why = "no cgroup2 at the root";
 	f->report.losses = (struct losses){1, 2, 3, 4};
-	f->report.totals.opened = 130;
+	f->report.opened = 130;
 	f->report.notes = notes;
 	f->report.n_notes = 1;
 	expect(f, (struct table_options){.colour = true},

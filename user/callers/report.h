@@ -76,8 +76,8 @@ struct report {
 	size_t n_callers;
 	struct row others; /* callers unknown: no room in a table */
 	uint64_t max_callers;
-	struct totals totals; /* the kernel's own */
-	uint64_t attributed;  /* connections opened in the window whose caller has a row */
+	uint64_t opened;     /* in the window, by the kernel's own total */
+	uint64_t attributed; /* connections opened in the window whose caller has a row */
 	uint64_t unattributed;
 	uint64_t accepted;
 	uint64_t open;

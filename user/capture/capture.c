@@ -31,6 +31,7 @@ int capture_failure(void)
 static int fill_target(struct capture *capture, const struct target *target)
 {
 	struct whocalls_bpf *bpf = capture->bpf;
+	struct whocalls_bpf__bss *bss = bpf->bss;
 
 	if (target->n_endpoints > UINT16_MAX)
 		return -E2BIG; /* caller_key.endpoint */
@@ -46,9 +47,11 @@ static int fill_target(struct capture *capture, const struct target *target)
 		if (r)
 			return r;
 		if (!address_is_any(&endpoint->address))
-			bpf->bss->addressed++;
-		bpf->bss->ports[endpoint->port >> 6] |= 1ULL << (endpoint->port & 63);
+			bss->addressed++;
+		bss->ports[endpoint->port >> 6] |= 1ULL << (endpoint->port & 63);
+		bss->ports_line[endpoint->port >> 6 & 7] |= 1ULL << (endpoint->port & 63);
 	}
+	bss->only_endpoint = target->n_endpoints == 1 && !bss->addressed;
 	return 0;
 }
 

@@ -160,6 +160,8 @@ static int load_with(struct capture *capture, const struct capture_options *opti
 	bpf->rodata->node_netns = sweep_own_netns();
 	bpf->rodata->kubelet_port = options->kubelet_port;
 	bpf->rodata->tick_ns = jiffy_ns();
+	bpf->rodata->use_caller_slots = options->max_callers > CALLER_SLOTS;
+	bpf->rodata->use_connection_slots = options->max_connections > CONNECTION_SLOTS;
 	bpf->rodata->nr_accept =
 #ifdef SYS_accept
 		SYS_accept;

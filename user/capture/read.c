@@ -7,6 +7,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "slots.h"
 #include "state.h"
 
 /* Entries that are read at once: more than the longest bucket of a map has. */
@@ -56,15 +57,17 @@ out:
 }
 
 struct take_callers {
+	struct caller_slot slots[CALLER_SLOTS];
 	int (*take)(const struct caller_key *key, const struct caller_counts *counts, void *arg);
 	void *arg;
 };
 
+/* Of the map. A caller may have counts in its slot as well: see bpf/caller.h. */
 static int take_caller(const void *key, const void *value, void *arg)
 {
-	const struct take_callers *t = arg;
+	struct take_callers *t = arg;
 
-	return t->take(key, value, t->arg);
+	return slots_add_counts(t->slots, key, value) ? 0 : t->take(key, value, t->arg);
 }
 
 int capture_callers(struct capture *capture,
@@ -72,10 +75,21 @@ int capture_callers(struct capture *capture,
 				void *arg),
 		    void *arg)
 {
-	struct take_callers t = {take, arg};
+	struct take_callers *t = malloc(sizeof(*t));
+	int r;
 
-	return batch(bpf_map__fd(capture->bpf->maps.callers), sizeof(struct caller_key),
-		     sizeof(struct caller_counts), take_caller, &t);
+	if (!t)
+		return -ENOMEM;
+	t->take = take;
+	t->arg = arg;
+	slots_copy_callers(t->slots, capture->bpf->bss->caller_slots);
+	r = batch(bpf_map__fd(capture->bpf->maps.callers), sizeof(struct caller_key),
+		  sizeof(struct caller_counts), take_caller, t);
+	for (size_t i = 0; i < CALLER_SLOTS && !r; i++)
+		if (t->slots[i].taken == SLOT_READY)
+			r = take(&t->slots[i].key, &t->slots[i].counts, arg);
+	free(t);
+	return r;
 }
 
 struct take_connections {
@@ -104,21 +118,46 @@ static int note_netns(struct capture *capture, uint32_t inum)
 	return 0;
 }
 
-static int take_connection(const void *key, const void *value, void *arg)
+static int take_connection(struct take_connections *t, const struct connection *connection)
+{
+	int r = note_netns(t->capture, connection->server_netns);
+
+	return r ? r : t->take(connection, t->arg);
+}
+
+/* Ended in the queue, and nobody came for it. (It may have ended after `now`.) */
+static bool forgotten(const struct take_connections *t, const struct connection *connection)
+{
+	return t->now > connection->last_data + LINGER_NS;
+}
+
+static int take_hashed(const void *key, const void *value, void *arg)
 {
 	struct take_connections *t = arg;
 	const struct connection *connection = value;
-	int r;
+	struct whocalls_bpf *bpf = t->capture->bpf;
 
-	if (connection->flags & CONNECTION_CLOSED) {
-		/* it may have ended after `now` */
-		if (t->now > connection->last_data + LINGER_NS)
-			bpf_map__delete_elem(t->capture->bpf->maps.connections, key,
-					     sizeof(uint64_t), 0);
+	if (!(connection->flags & CONNECTION_CLOSED))
+		return take_connection(t, connection);
+	if (forgotten(t, connection) &&
+	    !bpf_map__delete_elem(bpf->maps.connections, key, sizeof(uint64_t), 0))
+		__atomic_fetch_sub(&bpf->bss->connections_hashed, 1, __ATOMIC_RELAXED);
+	return 0;
+}
+
+static int take_slot(struct take_connections *t, struct connection_slot *slot)
+{
+	struct connection connection;
+	__u64 cookie = slots_copy_connection(&connection, slot);
+
+	if (!cookie)
 		return 0;
-	}
-	r = note_netns(t->capture, connection->server_netns);
-	return r ? r : t->take(connection, t->arg);
+	if (!(connection.flags & CONNECTION_CLOSED))
+		return take_connection(t, &connection);
+	if (forgotten(t, &connection))
+		__atomic_compare_exchange_n(&slot->cookie, &cookie, 0, false, __ATOMIC_RELAXED,
+					    __ATOMIC_RELAXED);
+	return 0;
 }
 
 int capture_connections(struct capture *capture,
@@ -126,9 +165,14 @@ int capture_connections(struct capture *capture,
 {
 	struct take_connections t = {capture, take, arg, monotonic_ns()};
 
+	int r;
+
 	capture->n_netns = 0;
-	return batch(bpf_map__fd(capture->bpf->maps.connections), sizeof(uint64_t),
-		     sizeof(struct connection), take_connection, &t);
+	r = batch(bpf_map__fd(capture->bpf->maps.connections), sizeof(uint64_t),
+		  sizeof(struct connection), take_hashed, &t);
+	for (size_t i = 0; i < CONNECTION_SLOTS && !r; i++)
+		r = take_slot(&t, &capture->bpf->bss->connection_slots[i]);
+	return r;
 }
 
 int capture_unattributed(struct capture *capture, struct caller_counts *counts)
@@ -143,7 +187,7 @@ static int read_totals(struct capture *capture, struct totals *totals)
 {
 	int cpus = libbpf_num_possible_cpus(), r;
 	uint32_t zero = 0;
-	uint64_t *sum = (uint64_t *)totals;
+	__u64 *sum = (__u64 *)totals; /* the type of all its members */
 	struct totals *each;
 
 	if (cpus < 0)
@@ -156,7 +200,7 @@ static int read_totals(struct capture *capture, struct totals *totals)
 	memset(totals, 0, sizeof(*totals));
 	for (int i = 0; i < cpus && !r; i++) {
 		for (size_t j = 0; j < sizeof(*totals) / sizeof(*sum); j++)
-			sum[j] += ((const uint64_t *)&each[i])[j];
+			sum[j] += ((const __u64 *)&each[i])[j];
 	}
 	free(each);
 	return r;
@@ -179,12 +223,13 @@ static uint64_t recursion_misses(const struct bpf_program *program)
  * Each witness sees each connection once, so what it saw less than were counted it missed. Sockops
  * runs before the state tracepoint: what that was first to see, sockops missed.
  */
-static void count_misses(struct hook *hook, size_t which, const struct totals *totals, bool sockops)
+static void count_misses(struct hook *hook, size_t which, const struct totals *totals,
+			 uint64_t opened, bool sockops)
 {
-	uint64_t all = which == ACCEPT ? totals->accepted : totals->opened;
-
-	if (which != SNAPSHOT && all > hook->seen)
-		hook->missed = all - hook->seen;
+	if (which == ACCEPT && totals->accept_told > totals->accept_late)
+		hook->missed = totals->accept_told - totals->accept_late;
+	if ((which == STATE || which == SOCKOPS) && opened > hook->seen)
+		hook->missed = opened - hook->seen;
 	if (which == STATE && sockops)
 		hook->healed = totals->first[WITNESS_STATE];
 	if (which == SNAPSHOT)
@@ -200,10 +245,14 @@ int capture_report(struct capture *capture, struct report *report)
 	const struct bpf_program *bpf[] = {capture->bpf->progs.tcp_accept,
 					   capture->bpf->progs.tcp_accept_sockops, capture->accept,
 					   capture->bpf->progs.snapshot};
-	int r = read_totals(capture, &report->totals);
+	struct totals totals;
+	int r = read_totals(capture, &totals);
 
 	if (r)
 		return r;
+	report->opened = 0;
+	for (size_t i = 0; i < WITNESSES; i++)
+		report->opened += totals.first[i];
 	report->start_ns = capture->started;
 	report->n_hooks = LENGTH(programs);
 	for (size_t i = 0; i < LENGTH(programs); i++) {
@@ -214,14 +263,15 @@ int capture_report(struct capture *capture, struct report *report)
 		hook->program = programs[i];
 		hook->hook = attached->name[0] ? attached->name : NULL;
 		hook->why = attached->why;
-		hook->seen = report->totals.seen[witnesses[i]];
+		hook->seen = totals.seen[witnesses[i]];
 		hook->recursion_misses = recursion_misses(bpf[i]);
 		if (hook->hook)
-			count_misses(hook, i, &report->totals, capture->hooks[SOCKOPS].name[0]);
+			count_misses(hook, i, &totals, report->opened,
+				     capture->hooks[SOCKOPS].name[0]);
 	}
-	report->losses.events = report->totals.ring_full + capture->bad_events;
-	report->losses.untracked = report->totals.untracked;
-	report->losses.clients = report->totals.clients_full;
+	report->losses.events = totals.ring_full + capture->bad_events;
+	report->losses.untracked = totals.untracked;
+	report->losses.clients = totals.clients_full;
 	report->losses.namespaces =
 		capture->unswept > capture->unlooked ? capture->unswept : capture->unlooked;
 	return 0;

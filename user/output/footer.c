@@ -262,11 +262,11 @@ static void print_losses(FILE *file, const struct report *report,
 		    "is not known.",
 		    lost->namespaces, plural(lost->namespaces, "namespace", "namespaces"));
 	/* live, the one is read after the other; at the end they must agree */
-	if (report->final && report->totals.opened > counted)
+	if (report->final && report->opened > counted)
 		say(file, options, true,
 		    "  %" PRIu64 " %s counted by the kernel, but under no caller.",
-		    (uint64_t)report->totals.opened - counted,
-		    plural(report->totals.opened - counted, "connection was", "connections were"));
+		    (uint64_t)report->opened - counted,
+		    plural(report->opened - counted, "connection was", "connections were"));
 	if (all_witnesses_missed(report))
 		say(file, options, true,
 		    "  each witness of the handshake missed some connections: what all of them missed "

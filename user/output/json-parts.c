@@ -218,6 +218,5 @@ json_t *json_totals(const struct report *report)
 			 (json_int_t)report->accepted, "closed", (json_int_t)closed, "attributed",
 			 (json_int_t)report->attributed, "unattributed",
 			 (json_int_t)report->unattributed, "old", (json_int_t)report->old, "open",
-			 (json_int_t)report->open, "kernel_opened",
-			 (json_int_t)report->totals.opened);
+			 (json_int_t)report->open, "kernel_opened", (json_int_t)report->opened);
 }
