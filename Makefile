@@ -3,6 +3,7 @@
 PREFIX ?= /usr/local
 DESTDIR ?=
 CLANG ?= clang
+LLVM_STRIP ?= llvm-strip
 BPFTOOL ?= $(or $(shell command -v bpftool),/usr/sbin/bpftool)
 PKG_CONFIG ?= pkg-config
 CLANG_FORMAT ?= clang-format
@@ -62,16 +63,20 @@ $(BUILD)/%.o: %.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
-$(filter $(BUILD)/user/capture/%,$(OBJECTS)): $(BUILD)/whocalls.skel.h
+# The BPF side twice: for this decade's kernels, and for those before 5.12 (bpf/kernel.h).
+SKELETONS := $(BUILD)/whocalls.skel.h $(BUILD)/whocalls-old.skel.h
+$(filter $(BUILD)/user/capture/%,$(OBJECTS)): $(SKELETONS)
 
-$(BUILD)/whocalls.bpf.o: $(wildcard bpf/*) vmlinux/vmlinux.h
+$(BUILD)/whocalls-old.bpf.o: BPF_CFLAGS += -DOLD_KERNEL
+$(BUILD)/%.bpf.o: bpf/whocalls.bpf.c $(wildcard bpf/*) vmlinux/vmlinux.h
 	$(call say,BPF,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CLANG) $(BPF_CFLAGS) -c -o $@ bpf/whocalls.bpf.c
+	$(Q)$(CLANG) $(BPF_CFLAGS) -c -o $@ $<
+	$(Q)$(LLVM_STRIP) -g $@ # BTF stays
 
-$(BUILD)/whocalls.skel.h: $(BUILD)/whocalls.bpf.o
+$(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 	$(call say,SKEL,$@)
-	$(Q)$(BPFTOOL) gen skeleton $< name whocalls_bpf > $@
+	$(Q)$(BPFTOOL) gen skeleton $< name $(subst -,_,$*)_bpf > $@
 
 # --- tests: `make test` is what a newcomer runs; it installs what it needs ---
 
@@ -155,7 +160,7 @@ check:
 	$(Q)scripts/deps.sh build test check
 	$(Q)$(MAKE) --no-print-directory check-all
 
-check-all: $(BUILD)/whocalls.skel.h
+check-all: $(SKELETONS)
 	$(Q)BUILD=$(BUILD) BPF_FLAGS='$(filter -D%,$(BPF_CFLAGS))' CHECK_FLAGS='-DWHOCALLS_VERSION="x" \
 		$(filter-out -MMD -MP -DWHOCALLS_VERSION=%,$(ALL_CFLAGS))' \
 		scripts/check.sh

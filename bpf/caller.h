@@ -45,11 +45,9 @@ static __always_inline struct caller_counts *caller_insert(const struct caller_k
 	struct caller_slot *slot = caller_slot(key);
 	struct caller_counts fresh = {};
 
-	if (use_caller_slots && !slot->taken &&
-	    !__sync_val_compare_and_swap(&slot->taken, 0, SLOT_TAKING)) {
+	if (use_caller_slots && !slot->taken && !compare_exchange(&slot->taken, 0, SLOT_TAKING)) {
 		slot->key = *key;
-		/* an exchange, for it is a barrier, too */
-		__sync_lock_test_and_set(&slot->taken, SLOT_READY);
+		exchange(&slot->taken, SLOT_READY);
 		return &slot->counts;
 	}
 	if (!bpf_map_update_elem(&callers, key, &fresh, BPF_NOEXIST))

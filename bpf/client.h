@@ -15,25 +15,6 @@
 #define barrier() asm volatile("" ::: "memory")
 #endif
 
-static __always_inline bool is_kubelet(struct task_struct *leader)
-{
-	return kubelet_pid && (__u32)leader->tgid == kubelet_pid &&
-	       leader->start_boottime == kubelet_start;
-}
-
-static __always_inline void client_read(struct client *client, struct task_struct *task,
-					__u32 netns)
-{
-	struct task_struct *leader = task->group_leader;
-
-	client->cgroup = task->cgroups->dfl_cgrp->kn->id;
-	client->netns = netns;
-	client->pid = leader->tgid;
-	client->flags = CALLER_LOCAL | (is_kubelet(leader) ? CALLER_KUBELET : 0);
-	/* of the leader, not of the thread: a pool of workers with numbered names is one caller */
-	bpf_probe_read_kernel_str(client->comm, sizeof(client->comm), leader->comm);
-}
-
 static __always_inline struct client_slot *client_slot(void *slots, __u64 key)
 {
 	__u32 index = (__u32)key * 0x9e3779b9 / (~0U / CLIENT_SLOTS + 1);
@@ -49,7 +30,7 @@ static __always_inline void client_remember(void *map, void *slots, __u64 *hashe
 {
 	struct client_slot *slot = client_slot(slots, key);
 
-	if (slot && (slot->key == key || !__sync_val_compare_and_swap(&slot->key, 0, key)))
+	if (slot && (slot->key == key || !compare_exchange(&slot->key, 0, key)))
 		slot->client = *client;
 	else if (!bpf_map_update_elem(map, &key, client, BPF_NOEXIST))
 		__sync_fetch_and_add(hashed, 1);
@@ -91,7 +72,7 @@ static __always_inline void client_connecting(struct tcp_sock *tp)
 {
 	struct client client = {};
 
-	client_read(&client, bpf_get_current_task_btf(), tp->SKC(skc_net.net)->ns.inum);
+	client_read(&client, current_task(), socket_netns(tp));
 	client_remember(CLIENTS_OF(connecting), (__u64)tp, &client);
 }
 

@@ -126,30 +126,6 @@ static __always_inline struct caller_counts *counts_make(struct connection *c, _
 	return counts;
 }
 
-/*
- * Sets a flag of a connection's record. Returns false if it was set already, or if the record is
- * another connection's by now. (Where so many change it at once that all tries fail, the next sweep
- * or the closing tells it again.)
- */
-static __always_inline bool connection_set(struct connection *c, __u64 cookie, __u32 flag,
-					   __u32 *before)
-{
-	for (int i = 0; i < 8; i++) {
-		struct connection old = {}, new = {};
-
-		old.state = *(volatile __u64 *)&c->state;
-		if (old.cookie != (__u32)cookie || old.flags & flag)
-			return false;
-		new.state = old.state;
-		new.flags |= flag;
-		if (__sync_val_compare_and_swap(&c->state, old.state, new.state) == old.state) {
-			*before = old.flags;
-			return true;
-		}
-	}
-	return false;
-}
-
 /* The application has it: counts that once, whoever tells it. True if this was the first to tell.
  */
 static __always_inline bool connection_accepted(struct connection *c, __u64 cookie)
@@ -223,7 +199,8 @@ static __always_inline void connection_make(struct connection *c, const struct s
 		__sync_fetch_and_add(&counts->old, 1);
 		return;
 	}
-	if (!__sync_fetch_and_add(&counts->opened, 1))
+	__sync_fetch_and_add(&counts->opened, 1);
+	if (!counts->first)
 		counts->first = now;
 	counts->last = now;
 	counts->last_opened = now;

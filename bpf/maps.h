@@ -30,6 +30,7 @@ __u32 overflowed;        /* a record found no room: the sweep can't tell what wa
 __u32 kubelet_pid;       /* found by the sweep of files */
 __u64 kubelet_start;     /* with its start time, so that a reused pid is not taken for it */
 __u64 last_wakeup;
+__u64 barrier_word; /* of no meaning: see kernel.h */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -64,6 +65,14 @@ struct {
 	__type(value, struct caller_counts);
 	__uint(max_entries, 1);
 } others SEC(".maps");
+
+/* Flags of connections that are set, on an old kernel: see record.h. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__type(key, struct mark_key);
+	__type(value, __u8);
+	__uint(max_entries, 1);
+} marks SEC(".maps");
 
 /* See record.h; the program has the slots mapped, with all of .bss. */
 struct connection_slot connection_slots[CONNECTION_SLOTS] __attribute__((aligned(64)));

@@ -42,10 +42,9 @@ static __always_inline long connection_insert(const struct connection *c, __u64 
 	if (connection_find(cookie))
 		return -EEXIST;
 	if (use_connection_slots && !slot->cookie &&
-	    !__sync_val_compare_and_swap(&slot->cookie, 0, SLOT_FILLING)) {
+	    !compare_exchange(&slot->cookie, 0, SLOT_FILLING)) {
 		slot->connection = *c;
-		/* an exchange, for it is a barrier, too */
-		__sync_lock_test_and_set(&slot->cookie, cookie);
+		exchange(&slot->cookie, cookie);
 		return 0;
 	}
 	r = bpf_map_update_elem(&connections, &cookie, c, BPF_NOEXIST);
@@ -54,15 +53,80 @@ static __always_inline long connection_insert(const struct connection *c, __u64 
 	return r;
 }
 
+#ifdef OLD_KERNEL
+static __always_inline void mark_delete(__u64 cookie, __u64 flag)
+{
+	struct mark_key mark = {cookie, flag};
+
+	bpf_map_delete_elem(&marks, &mark);
+}
+#endif
+
 static __always_inline void connection_delete(__u64 cookie)
 {
 	struct connection_slot *slot = connection_slot(cookie);
 
 	/* the program deletes what nobody came for, so it may be another's by now */
 	if (slot->cookie == cookie)
-		__sync_val_compare_and_swap(&slot->cookie, cookie, 0);
+		compare_exchange(&slot->cookie, cookie, 0);
 	else if (!bpf_map_delete_elem(&connections, &cookie))
 		__sync_fetch_and_sub(&connections_hashed, 1);
+#ifdef OLD_KERNEL
+	mark_delete(cookie, CONNECTION_ACCEPTED);
+	mark_delete(cookie, CONNECTION_CLOSED);
+#endif
 }
+
+#ifndef OLD_KERNEL
+
+/*
+ * Sets a flag of a connection's record. Returns false if it was set already, or if the record is
+ * another connection's by now. (Where so many change it at once that all tries fail, the next sweep
+ * or the closing tells it again.)
+ */
+static __always_inline bool connection_set(struct connection *c, __u64 cookie, __u32 flag,
+					   __u32 *before)
+{
+	for (int i = 0; i < 8; i++) {
+		struct connection old = {}, new = {};
+
+		old.state = *(volatile __u64 *)&c->state;
+		if (old.cookie != (__u32)cookie || old.flags & flag)
+			return false;
+		new.state = old.state;
+		new.flags |= flag;
+		if (compare_exchange(&c->state, old.state, new.state) == old.state) {
+			*before = old.flags;
+			return true;
+		}
+	}
+	return false;
+}
+
+#else
+
+/* As above. A mark is made once; and whoever makes it looks whether the record is still there, for
+ * with the record go its marks. */
+static __always_inline bool connection_set(struct connection *c, __u64 cookie, __u32 flag,
+					   __u32 *before)
+{
+	struct mark_key mark = {cookie, flag};
+	__u8 one = 1;
+
+	*before = c->flags;
+	if (c->cookie != (__u32)cookie || *before & flag)
+		return false;
+	if (bpf_map_update_elem(&marks, &mark, &one, BPF_NOEXIST))
+		return false;
+	if (connection_find(cookie) != c) {
+		bpf_map_delete_elem(&marks, &mark);
+		return false;
+	}
+	__sync_fetch_and_add(&c->flags, flag);
+	*before = *(volatile __u32 *)&c->flags & ~flag;
+	return true;
+}
+
+#endif
 
 #endif

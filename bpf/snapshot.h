@@ -103,32 +103,25 @@ int snapshot_files(struct bpf_iter__task_file *ctx)
 	struct task_struct *task = ctx->task;
 	struct file *file = ctx->file;
 	struct client client = {};
-	struct socket *socket;
 	struct tcp_sock *tp;
-	struct sock *sk;
 	__u32 netns;
+	__u8 state;
 
 	if (!task || !file)
 		return 0;
-	socket = bpf_sock_from_file(file);
-	if (!socket)
-		return 0;
-	sk = socket->sk;
-	if (!sk ||
-	    (sk->__sk_common.skc_family != AF_INET && sk->__sk_common.skc_family != AF_INET6))
-		return 0;
-	tp = bpf_skc_to_tcp_sock(sk);
+	tp = file_socket(file);
 	if (!tp)
 		return 0;
-	netns = tp->SKC(skc_net.net)->ns.inum;
-	if (tp->SKC(skc_state) == TCP_LISTEN) {
-		if (kubelet_port && tp->SKC(skc_num) == kubelet_port && netns == node_netns)
+	netns = socket_netns(tp);
+	state = READ(tp, SKC(skc_state));
+	if (state == TCP_LISTEN) {
+		if (kubelet_port && READ(tp, SKC(skc_num)) == kubelet_port && netns == node_netns)
 			kubelet_found(task->group_leader);
 		return 0;
 	}
-	if (tp->SKC(skc_state) == TCP_SYN_SENT || tp->SKC(skc_state) == TCP_CLOSE)
+	if (state == TCP_SYN_SENT || state == TCP_CLOSE)
 		return 0;
-	if (!port_watched(bpf_ntohs(tp->SKC(skc_dport))))
+	if (!port_watched(bpf_ntohs(READ(tp, SKC(skc_dport)))))
 		return 0;
 	client_read(&client, task, netns);
 	client_remember(CLIENTS_OF(clients), numbers_of_client(tp), &client);

@@ -22,18 +22,17 @@ struct server_socket {
 	__u32 netns;
 };
 
-/* Made once, and read then: a load costs less than the helper's call, which takes `owner`. */
-static __always_inline __u64 socket_cookie(struct tcp_sock *tp, void *owner)
-{
-	__u64 cookie = tp->SKC(skc_cookie.counter);
-
-	return cookie ? cookie : bpf_get_socket_cookie(owner);
-}
-
 /* Our own port. skc_num is 0 once the port is released, which comes before the change to CLOSE. */
 static __always_inline __u16 socket_port(struct tcp_sock *tp)
 {
 	return bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport);
+}
+
+static __always_inline __u32 socket_netns(struct tcp_sock *tp)
+{
+	struct net *net = READ(tp, SKC(skc_net.net));
+
+	return READ(net, ns.inum);
 }
 
 static __always_inline void address_from_v4(__u32 out[4], __be32 v4)
@@ -62,11 +61,51 @@ static __always_inline __u64 numbers_of_server(struct tcp_sock *tp)
 /* The same pair, from the client's end: its bytes_acked counts its own SYN, too. */
 static __always_inline __u64 numbers_of_client(struct tcp_sock *tp)
 {
-	__u32 own = tp->snd_una - (__u32)tp->bytes_acked + 1;
-	__u32 peer = tp->rcv_nxt - (__u32)tp->bytes_received;
+	__u32 own = READ(tp, snd_una) - (__u32)READ(tp, bytes_acked) + 1;
+	__u32 peer = READ(tp, rcv_nxt) - (__u32)READ(tp, bytes_received);
 
 	return (__u64)own << 32 | peer;
 }
+
+/* The server's, of any pointer. */
+static __always_inline __u64 numbers_probed(const struct tcp_sock *tp)
+{
+	__u32 peer = BPF_CORE_READ(tp, rcv_nxt) - (__u32)BPF_CORE_READ(tp, bytes_received);
+	__u32 own = BPF_CORE_READ(tp, snd_una) - (__u32)BPF_CORE_READ(tp, bytes_acked);
+
+	return (__u64)peer << 32 | own;
+}
+
+#ifndef OLD_KERNEL
+
+/* Made once, and read then: a load costs less than the helper's call, which takes `owner`. */
+static __always_inline __u64 socket_cookie(struct tcp_sock *tp, void *owner)
+{
+	__u64 cookie = tp->SKC(skc_cookie.counter);
+
+	return cookie ? cookie : bpf_get_socket_cookie(owner);
+}
+
+/* Of any pointer to a socket. 0: nobody has asked for the socket's cookie yet. */
+static __always_inline __u64 socket_cookie_made(const struct tcp_sock *tp)
+{
+	return BPF_CORE_READ(tp, SKC(skc_cookie.counter));
+}
+
+#else
+
+/* Tracing programs can't have a cookie made before 5.12; the numbers are as good. */
+static __always_inline __u64 socket_cookie(struct tcp_sock *tp, void *owner)
+{
+	return numbers_of_server(tp);
+}
+
+static __always_inline __u64 socket_cookie_made(const struct tcp_sock *tp)
+{
+	return numbers_probed(tp);
+}
+
+#endif
 
 static __always_inline void server_socket_read(struct server_socket *out, struct tcp_sock *tp,
 					       __u64 cookie)
@@ -75,7 +114,7 @@ static __always_inline void server_socket_read(struct server_socket *out, struct
 	out->numbers = numbers_of_server(tp);
 	out->port = socket_port(tp);
 	out->peer_port = bpf_ntohs(tp->SKC(skc_dport));
-	out->netns = tp->SKC(skc_net.net)->ns.inum;
+	out->netns = socket_netns(tp);
 	if (tp->SKC(skc_family) == AF_INET) {
 		/* on these the kernel leaves anything in the IPv6 fields, and the other way round
 		 */

@@ -11,9 +11,13 @@
 #include "whocalls.h"
 
 #include "maps.h"
-#include "socket.h"
+
+#include "kernel.h"
 
 #include "caller.h"
+#include "socket.h"
+#include "task.h"
+
 #include "client.h"
 #include "record.h"
 
@@ -100,26 +104,17 @@ int tcp_accept_sockops(struct bpf_sock_ops *ctx)
 	return 1;
 }
 
-/* Of any pointer to a socket. 0: nobody has asked for the socket's cookie yet. */
-static __always_inline __u64 cookie_made(const void *tp)
-{
-	return BPF_CORE_READ((const struct tcp_sock *)tp, SKC(skc_cookie.counter));
-}
-
 /* The record may be in the making on another CPU: see connection_early(). */
 static __always_inline void accepted_early(struct tcp_sock *tp, struct totals *totals)
 {
-	__u32 peer = BPF_CORE_READ(tp, rcv_nxt) - (__u32)BPF_CORE_READ(tp, bytes_received);
-	__u32 own = BPF_CORE_READ(tp, snd_una) - (__u32)BPF_CORE_READ(tp, bytes_acked);
-	__u64 numbers = (__u64)peer << 32 | own, cookie;
+	__u64 numbers = numbers_probed(tp), cookie;
 	__u64 *slot = early_slot(numbers);
 	struct connection *c;
 
 	if (!slot)
 		return;
-	/* an exchange, for it is a barrier, too */
-	__sync_lock_test_and_set(slot, numbers);
-	cookie = cookie_made(tp);
+	exchange(slot, numbers);
+	cookie = socket_cookie_made(tp);
 	c = connection_find(cookie);
 	if (c && connection_accepted(c, cookie))
 		__sync_fetch_and_add(&totals->seen[WITNESS_ACCEPT], 1);
@@ -157,7 +152,18 @@ int inet_csk_accept_fexit(void *ctx)
 	__u64 sk = 0;
 
 	if (!bpf_get_func_ret(ctx, &sk))
-		accepted((struct tcp_sock *)sk, cookie_made((void *)sk));
+		accepted((struct tcp_sock *)sk, socket_cookie_made((struct tcp_sock *)sk));
+	return 0;
+}
+
+/* For kernels that can't read a function's result otherwise (before 5.17): it comes after the
+ * function's arguments, of which there are four (up to 6.9; the program makes sure of it). */
+SEC("fexit/inet_csk_accept")
+int inet_csk_accept_fexit_4(__u64 *ctx)
+{
+	__u64 sk = ctx[4];
+
+	accepted((struct tcp_sock *)sk, socket_cookie_made((struct tcp_sock *)sk));
 	return 0;
 }
 
@@ -166,7 +172,7 @@ int inet_csk_accept_kretprobe(struct pt_regs *ctx)
 {
 	struct tcp_sock *tp = (struct tcp_sock *)WHOCALLS_KRETPROBE_RESULT(ctx);
 
-	accepted(tp, cookie_made(tp));
+	accepted(tp, socket_cookie_made(tp));
 	return 0;
 }
 
@@ -177,7 +183,7 @@ int inet_csk_accept_kretprobe(struct pt_regs *ctx)
  */
 static __noinline int accepted_fd(unsigned int fd)
 {
-	struct file **files = bpf_get_current_task_btf()->files->fdt->fd, *file = NULL;
+	struct file **files = current_files(), *file = NULL;
 	struct socket *socket;
 	struct sock *sk;
 	__u64 cookie;
@@ -185,11 +191,11 @@ static __noinline int accepted_fd(unsigned int fd)
 	bpf_probe_read_kernel(&file, sizeof(file), files + fd);
 	socket = BPF_CORE_READ(file, private_data);
 	sk = BPF_CORE_READ(socket, sk);
-	cookie = cookie_made(sk);
+	cookie = socket_cookie_made((struct tcp_sock *)sk);
 	if (!connection_find(cookie) && BPF_CORE_READ(sk, sk_protocol) == IPPROTO_MPTCP &&
 	    bpf_core_field_exists(struct mptcp_sock, first)) {
 		sk = BPF_CORE_READ((struct mptcp_sock *)sk, first);
-		cookie = cookie_made(sk);
+		cookie = socket_cookie_made((struct tcp_sock *)sk);
 	}
 	return accepted((struct tcp_sock *)sk, cookie);
 }

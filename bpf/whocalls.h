@@ -142,6 +142,12 @@ struct connection {
 	__u32 waiting;      /* as of the last sweep: in the accept queue */
 };
 
+/* On a kernel without atomics with a result: a flag of a connection that is set. */
+struct mark_key {
+	__u64 cookie;
+	__u64 flag; /* enum connection_flag */
+};
+
 #define CONNECTION_SLOTS 128
 #define SLOT_FILLING (~0ULL) /* no socket's cookie */
 
@@ -201,6 +207,7 @@ WHOCALLS_ASSERT_SIZE(caller_key, 48);
 WHOCALLS_ASSERT_SIZE(caller_counts, 88);
 WHOCALLS_ASSERT_SIZE(caller_slot, 144);
 WHOCALLS_ASSERT_SIZE(connection, 120);
+WHOCALLS_ASSERT_SIZE(mark_key, 16);
 WHOCALLS_ASSERT_SIZE(connection_slot, 128);
 WHOCALLS_ASSERT_SIZE(client, 40);
 WHOCALLS_ASSERT_SIZE(event, 104);

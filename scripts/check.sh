@@ -53,7 +53,17 @@ compile() { # COMPILER: all that there is, from the beginning, since flags may h
 
 bpf_with() { # CLANG
   rm -rf "build/check-$1"
-  make --no-print-directory say= BUILD="build/check-$1" CLANG="$1" WERROR=1 "build/check-$1/whocalls.bpf.o"
+  make --no-print-directory say= BUILD="build/check-$1" CLANG="$1" WERROR=1 build/check-"$1"/whocalls{,-old}.bpf.o
+}
+
+# The program maps the data of either build with the skeleton of the first.
+same_data() {
+  local object
+  for object in whocalls whocalls-old; do
+    bpftool btf dump file "$BUILD/$object.bpf.o" -j |
+      jq -c '.types as $types | $types[] | select(.kind == "DATASEC" and (.name == ".bss" or .name == ".rodata"))
+        | [.name, (.vars[] as $var | $types[$var.type_id - 1].name, $var.offset, $var.size)]'
+  done | sort | uniq -c | awk '{ print } $1 != 2 { bad = 1 } END { exit bad || NR != 2 }'
 }
 
 # Clang warns of padding only in what it lays out, which is what it is made to dump.
@@ -81,7 +91,7 @@ tidy() { # FLAGS...
 cpp_check() {
   cppcheck --quiet --error-exitcode=1 -j "$(nproc)" --std=c11 --enable=warning,performance,portability --inline-suppr \
     -D_GNU_SOURCE '-DLIBBPF_OPTS(type,name,...)=struct type name={.sz=sizeof(struct type),__VA_ARGS__}' \
-    "-I$BUILD" --suppress="*:$BUILD/whocalls.skel.h" "${sources[@]}"
+    "-I$BUILD" --suppress="*:$BUILD/*.skel.h" "${sources[@]}"
 }
 
 whitespace() { # as git diff --check, of whole files
@@ -101,7 +111,7 @@ foreign() {
   while IFS=: read -r file found; do
     name=${found##*/}
     printf '%s\n' "${all[@]##*/}" | grep -qxF -e "$name" || { echo "$file: names $found, which is not in the tree" && bad=1; }
-  done < <(grep -oHE '[A-Za-z0-9_./-]*[A-Za-z0-9_-]\.(md|sh|bats)\b' "${texts[@]}" | sort -u)
+  done < <(grep -oHP '(?<![A-Za-z0-9_./$}-])[A-Za-z0-9_./-]*[A-Za-z0-9_-]\.(md|sh|bats)\b' "${texts[@]}" | sort -u)
   return $bad
 }
 
@@ -117,6 +127,7 @@ for clang in clang-14 clang-19; do
 done
 check 'no hidden padding, gcc' padding gcc
 check 'no hidden padding, clang' padding clang -Xclang -fdump-record-layouts-complete
+check 'both builds of the BPF side have the same data' same_data
 if [ -e /sys/kernel/btf/vmlinux ]; then
   check 'kernel types against this kernel' env OBJECT="$BUILD/whocalls.bpf.o" scripts/check-vmlinux.sh /sys/kernel/btf/vmlinux
 else

@@ -162,10 +162,13 @@ struct socket {
 
 struct sock {
 	struct sock_common __sk_common;
-	__u16 sk_protocol; /* 5.6: before, a bit field */
+	__u16 sk_type; /* like sk_protocol a bit field before 5.6 */
+	__u16 sk_protocol;
 	int sk_err;
 	struct socket *sk_socket; /* NULL until the application accepts */
 };
+
+#define SOCK_STREAM 1
 
 enum sock_flags {
 	SOCK_DEAD = 0, /* the application has closed it */
@@ -206,7 +209,10 @@ struct mptcp_sock {
 	struct sock *first; /* the subflow that the connection began with */
 };
 
+struct file_operations;
+
 struct file {
+	const struct file_operations *f_op;
 	void *private_data; /* a socket's file: struct socket */
 };
 

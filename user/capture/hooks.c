@@ -13,6 +13,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -41,6 +42,65 @@ const char *hook_name(enum hook_kind kind, const char *function, char *buf, size
 struct btf *hooks_btf(const char *file)
 {
 	return file ? btf__parse(file, NULL) : btf__load_vmlinux_btf();
+}
+
+bool hooks_has_helper(const struct btf *kernel, const char *name)
+{
+	int id = btf__find_by_name_kind(kernel, "bpf_func_id", BTF_KIND_ENUM);
+	const struct btf_type *type = id < 0 ? NULL : btf__type_by_id(kernel, (uint32_t)id);
+	char whole[64];
+
+	snprintf(whole, sizeof(whole), "BPF_FUNC_%s", name);
+	for (int i = 0; type && i < btf_vlen(type); i++)
+		if (!strcmp(btf__name_by_offset(kernel, btf_enum(type)[i].name_off), whole))
+			return true;
+	return false;
+}
+
+int hooks_arguments(const struct btf *kernel, const char *function)
+{
+	int id = btf__find_by_name_kind(kernel, function, BTF_KIND_FUNC);
+
+	if (id < 0)
+		return -ENOENT;
+	return btf_vlen(btf__type_by_id(kernel, btf__type_by_id(kernel, (uint32_t)id)->type));
+}
+
+bool hooks_atomics(void)
+{
+	/* *(u64 *)(r10 - 8) = 0; r0 = 1; r0 = atomic_fetch_add((u64 *)(r10 - 8), r0); exit */
+	const struct bpf_insn program[] = {
+		{.code = BPF_ST | BPF_MEM | BPF_DW, .dst_reg = BPF_REG_10, .off = -8},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 1},
+		{.code = BPF_STX | BPF_ATOMIC | BPF_DW,
+		 .dst_reg = BPF_REG_10,
+		 .src_reg = BPF_REG_0,
+		 .off = -8,
+		 .imm = BPF_ADD | BPF_FETCH},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	int fd = bpf_prog_load(BPF_PROG_TYPE_SOCKET_FILTER, "whocalls_try", "GPL", program,
+			       sizeof(program) / sizeof(program[0]), NULL);
+
+	if (fd >= 0)
+		close(fd);
+	/* who may not load any is told of that elsewhere */
+	return fd != -EINVAL;
+}
+
+bool hooks_kernel_fits(char *release, size_t size)
+{
+	unsigned long major, minor;
+	struct utsname name;
+	char *rest;
+
+	if (uname(&name))
+		return true;
+	snprintf(release, size, "%s", name.release);
+	major = strtoul(name.release, &rest, 10);
+	minor = *rest == '.' ? strtoul(rest + 1, NULL, 10) : 0;
+	return major > 5 || (major == 5 && minor >= 10);
 }
 
 /* Where securityfs is not mounted, a mount of our own that nobody else sees has the same file. */

@@ -44,6 +44,20 @@ const char *hook_name(enum hook_kind kind, const char *function, char *buf, size
  * btf__free(). */
 struct btf *hooks_btf(const char *file);
 
+/* Whether the kernel has this BPF helper: "get_func_ret". */
+bool hooks_has_helper(const struct btf *kernel, const char *name);
+
+/* How many arguments a kernel function has; -ENOENT if it has no such function. */
+int hooks_arguments(const struct btf *kernel, const char *function);
+
+/* Whether BPF programs may use atomics that give a result (5.12 and later), found out by loading
+ * one. */
+bool hooks_atomics(void);
+
+/* Whether this kernel is of an age that whocalls is made for (5.10 or later); writes its release,
+ * "5.4.0-42-generic". */
+bool hooks_kernel_fits(char *release, size_t size);
+
 /* Kernel lockdown's mode: "none", "integrity", "confidentiality", or "unknown". Static. */
 const char *hooks_lockdown(void);
 

@@ -13,6 +13,7 @@
 #include "hooks.h"
 #include "state.h"
 #include "sweep.h"
+#include "whocalls-old.skel.h"
 
 static bool libbpf_verbose;
 
@@ -40,9 +41,11 @@ static const struct accept_choice {
 	const char *function;
 } accept_choices[] = {
 	{"fexit", HOOK_FEXIT, "inet_csk_accept"},
+	{"fexit", HOOK_FEXIT, "inet_csk_accept"}, /* with its arguments */
 	{"kretprobe", HOOK_KRETPROBE, "inet_csk_accept"},
 	{"syscall", HOOK_TP_BTF, "sys_exit"},
 };
+#define FEXIT_ARGUMENTS 4 /* of inet_csk_accept(), up to 6.9 */
 
 static struct bpf_program *accept_program(struct whocalls_bpf *bpf, size_t choice)
 {
@@ -50,18 +53,40 @@ static struct bpf_program *accept_program(struct whocalls_bpf *bpf, size_t choic
 	case 0:
 		return bpf->progs.inet_csk_accept_fexit;
 	case 1:
+		return bpf->progs.inet_csk_accept_fexit_4;
+	case 2:
 		return bpf->progs.inet_csk_accept_kretprobe;
 	default:
 		return bpf->progs.inet_csk_accept_syscall;
 	}
 }
 
+/* Whether an fexit on the function can get at its result in this way. */
+static int fexit_fits(const struct btf *kernel, size_t choice, const char *function,
+		      char why[HOOK_WHY])
+{
+	int arguments;
+
+	if (choice == 0) {
+		if (hooks_has_helper(kernel, "get_func_ret"))
+			return 0;
+		snprintf(why, HOOK_WHY, "fexit: bpf_get_func_ret came with 5.17");
+		return -ENOTSUP;
+	}
+	arguments = hooks_arguments(kernel, function);
+	if (arguments == FEXIT_ARGUMENTS)
+		return 0;
+	snprintf(why, HOOK_WHY, "fexit: %s has %d arguments here", function, arguments);
+	return -ENOTSUP;
+}
+
 /*
  * The kernel's BTF is read only where it is needed: for an fexit that the kernel does not refuse
  * out of hand. sys_exit comes last and is a tracepoint like the one that must attach anyway.
  */
-static int try_accept(const struct accept_choice *choice, const char *file, char why[HOOK_WHY])
+static int try_accept(size_t number, const char *file, char why[HOOK_WHY])
 {
+	const struct accept_choice *choice = &accept_choices[number];
 	struct btf *kernel = NULL;
 	int r;
 
@@ -75,6 +100,11 @@ static int try_accept(const struct accept_choice *choice, const char *file, char
 		if (!kernel) {
 			snprintf(why, HOOK_WHY, "fexit: this kernel's BTF can't be read");
 			return -ENOENT;
+		}
+		r = fexit_fits(kernel, number, choice->function, why);
+		if (r) {
+			btf__free(kernel);
+			return r;
 		}
 	}
 	r = hook_try(kernel, choice->kind, choice->function, why);
@@ -101,14 +131,16 @@ static size_t choose_accept(struct capture *capture, const char *btf, const char
 
 		if (forced && strcmp(forced, choice->name))
 			continue;
-		if (!try_accept(choice, btf, why)) {
+		if (!try_accept(i, btf, why)) {
 			capture->accept = accept_program(capture->bpf, i);
 			chosen = i;
 			hook_name(choice->kind, choice->function, hook->name, sizeof(hook->name));
 			break;
 		}
-		snprintf(hook->why + length, sizeof(hook->why) - length, "%s%s", length ? "; " : "",
-			 why);
+		/* what refuses one fexit refuses the other */
+		if (!strstr(hook->why, why))
+			snprintf(hook->why + length, sizeof(hook->why) - length, "%s%s",
+				 length ? "; " : "", why);
 	}
 	for (size_t i = 0; i < LENGTH(accept_choices); i++) {
 		struct bpf_program *program = accept_program(capture->bpf, i);
@@ -127,6 +159,7 @@ static int size_maps(struct capture *capture, const struct capture_options *opti
 	} sizes[] = {
 		{bpf->maps.callers, options->max_callers},
 		{bpf->maps.connections, options->max_connections},
+		{bpf->maps.marks, capture->old ? 2 * options->max_connections : 1},
 		{bpf->maps.endpoints, options->target->n_endpoints},
 		/* other namespaces of the node may have the same addresses */
 		{bpf->maps.loopbacks, options->target->n_endpoints * 2 + 1024},
@@ -146,12 +179,33 @@ static const char *error_text(int r, char *buf, size_t size)
 	return buf;
 }
 
+/* Opens the build of the BPF side that this kernel can load; both have the same skeleton, but for
+ * their code. */
+static struct whocalls_bpf *open_build(bool old, const struct bpf_object_open_opts *opts)
+{
+	struct whocalls_bpf *bpf = calloc(1, sizeof(*bpf));
+
+	if (!bpf)
+		return NULL;
+	if (whocalls_bpf__create_skeleton(bpf))
+		goto failed;
+	if (old)
+		bpf->skeleton->data = whocalls_old_bpf__elf_bytes(&bpf->skeleton->data_sz);
+	if (!bpf_object__open_skeleton(bpf->skeleton, opts))
+		return bpf;
+failed:
+	whocalls_bpf__destroy(bpf);
+	return NULL;
+}
+
 static int load_with(struct capture *capture, const struct capture_options *options, size_t *choice)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = options->btf);
-	struct whocalls_bpf *bpf = whocalls_bpf__open_opts(&opts);
+	struct whocalls_bpf *bpf;
 	int r;
 
+	capture->old = !hooks_atomics();
+	bpf = open_build(capture->old, &opts);
 	if (!bpf)
 		return capture_failure();
 	capture->bpf = bpf;
@@ -188,6 +242,14 @@ int capture_load(struct capture *capture, const struct capture_options *options,
 	libbpf_verbose = options->verbose;
 	libbpf_set_print(libbpf_print);
 	libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
+	if (!hooks_kernel_fits(text, sizeof(text))) {
+		snprintf(
+			error, error_size,
+			"this kernel is %s, which lacks BPF iterators over sockets; whocalls needs "
+			"Linux 5.10 or later",
+			text);
+		return -ENOTSUP;
+	}
 	if (access(btf, R_OK)) {
 		r = capture_failure();
 		snprintf(error, error_size,

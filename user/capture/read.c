@@ -139,9 +139,15 @@ static int take_hashed(const void *key, const void *value, void *arg)
 
 	if (!(connection->flags & CONNECTION_CLOSED))
 		return take_connection(t, connection);
-	if (forgotten(t, connection) &&
-	    !bpf_map__delete_elem(bpf->maps.connections, key, sizeof(uint64_t), 0))
-		__atomic_fetch_sub(&bpf->bss->connections_hashed, 1, __ATOMIC_RELAXED);
+	if (!forgotten(t, connection) ||
+	    bpf_map__delete_elem(bpf->maps.connections, key, sizeof(uint64_t), 0))
+		return 0;
+	__atomic_fetch_sub(&bpf->bss->connections_hashed, 1, __ATOMIC_RELAXED);
+	if (t->capture->old) {
+		struct mark_key mark = {*(const __u64 *)key, CONNECTION_CLOSED};
+
+		bpf_map__delete_elem(bpf->maps.marks, &mark, sizeof(mark), 0);
+	}
 	return 0;
 }
 

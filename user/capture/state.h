@@ -7,7 +7,7 @@
 
 #include "capture.h"
 #include "hooks.h"
-#include "whocalls.skel.h"
+#include "whocalls.skel.h" /* the same for both builds of the BPF side */
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -21,6 +21,7 @@ struct attached {
 };
 
 struct capture {
+	bool old; /* the build for kernels before 5.12 is loaded: bpf/kernel.h */
 	struct whocalls_bpf *bpf;
 	struct ring_buffer *ring;
 	const struct target *target;

@@ -57,19 +57,13 @@ __attribute__((format(printf, 5, 6))) static void line(struct examination *exami
 static void examine_kernel(struct examination *examination)
 {
 	struct utsname name;
-	unsigned long major, minor;
-	char *rest;
-	bool recent;
+	char release[128];
+	bool fits = hooks_kernel_fits(release, sizeof(release));
 
 	if (uname(&name))
 		return;
-	major = strtoul(name.release, &rest, 10);
-	minor = *rest == '.' ? strtoul(rest + 1, NULL, 10) : 0;
-	recent = major > 5 || (major == 5 && minor >= 12);
-	line(examination, recent, NEEDED, "kernel", "%s %s%s", name.release, name.machine,
-	     recent ? ""
-		    : ": atomics with a result, and socket cookies in tracing programs, came with "
-		      "5.12; use a newer kernel");
+	line(examination, fits, NEEDED, "kernel", "%s %s%s", release, name.machine,
+	     fits ? "" : ": whocalls needs Linux 5.10 or later");
 	line(examination, true, BETTER, "lockdown", "%s", hooks_lockdown());
 }
 
