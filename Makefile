@@ -132,6 +132,15 @@ test-sanitizers:
 	cat $(REPORTS)/* 2>/dev/null && echo "sanitizers: 0 passed, $$(ls $(REPORTS) | wc -l) failed, 0 skipped" && status=1; \
 	exit $$status
 
+# The node tests on Debian's kernels, each in a guest of its own: tests/kernels/matrix. KERNELS=6.1 picks some, and
+# scripts/kernel-matrix.sh tells what else can be set. Needs no root, once its packages are installed.
+.PHONY: test-kernels
+test-kernels:
+	$(Q)scripts/deps.sh build kernels
+	$(Q)$(MAKE) --no-print-directory test-programs
+	$(Q)exec env BUILD=$(BUILD) WHOCALLS=$(abspath $(BUILD)/whocalls) LOAD=$(abspath $(LOAD)) KERNELS='$(KERNELS)' \
+		setpriv --pdeathsig TERM scripts/kernel-matrix.sh
+
 # libFuzzer targets; FUZZ_SECONDS each.
 FUZZ_SECONDS ?= 60
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz-*.c))

@@ -1,0 +1,105 @@
+#!/bin/bash
+# kernel-fetch.sh SUITE[,SUITE...]: gets Debian's newest kernel for cloud guests out of these suites, and prints the
+# folder that has it:
+#
+#   release       what `uname -r` says there
+#   vmlinux       the kernel, unpacked: boots faster than the packed one, and has its BTF
+#   modules.cpio  the modules that the tests need, numbered in the order to load them: to be added to an initramfs
+#
+# The names of Debian's kernel packages move with every update, so they are looked up each time. What was fetched is
+# kept by package and version in $WHOCALLS_CACHE. If nothing can be looked up, the newest that is kept is taken.
+set -euo pipefail
+trap 'echo "kernel-fetch.sh: failed in line $LINENO" >&2' ERR
+suites=$1
+meta=linux-image-cloud-amd64
+modules=(veth bridge tcp_diag) # those that are built in are left out, and what these need is added
+PATH=$PATH:/usr/sbin:/sbin
+# shellcheck source=scripts/kernel-apt.sh
+. "${0%/*}/kernel-apt.sh"
+
+cache=${WHOCALLS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/whocalls}/kernels/${suites%%,*}
+mkdir -p "$cache"
+exec 9>"$cache/lock"
+flock 9
+work=$cache/work # one at a time has it, so what a killed one left goes here
+rm -rf "$work"
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+fail() {
+  echo "kernel-fetch.sh: $suites: $*" >&2
+  exit 1
+}
+
+apt_suites "$work" "$suites"
+package=$(apt-cache "${APT[@]}" depends $meta 2>/dev/null | grep -oP -m 1 '^ *Depends: \Klinux-image-[0-9].*' || true)
+version=$(apt_version "$package")
+if [ -z "$version" ]; then
+  kept=$(find "$cache" -mindepth 2 -maxdepth 2 -name release -printf '%h\n' | sort -V | tail -n 1)
+  [ -n "$kept" ] || fail "there is no $meta: $(tail -n 3 "$work/update.log")"
+  echo "kernel-fetch.sh: $suites: could not look up the newest kernel; taking ${kept##*/}, which is kept" >&2
+  echo "$kept"
+  exit
+fi
+kernel=$cache/${package}_$version
+if [ -e "$kernel/release" ]; then
+  touch "$kernel"
+  echo "$kernel"
+  exit
+fi
+
+# From 7.x on linux-image-* is empty, and others have the kernel, its modules, and the list of what is built in.
+release=${package#linux-image-}
+packages=("$package")
+if [ -n "$(apt_version "linux-binary-$release")" ]; then
+  packages=("linux-binary-$release" "linux-modules-$release" "linux-base-$release")
+fi
+root=$work/root
+apt_unpack "$root" "${packages[@]}" || fail "could not get ${packages[*]}"
+[ -e "$root/lib" ] || ln -s usr/lib "$root/lib"
+
+unpack() { # VMLINUZ OUT: by the first place in it that looks like a packed file and holds an ELF file
+  local magic program place
+  while read -r magic program; do
+    for place in $(LC_ALL=C grep -obUaP "$magic" "$1" | cut -d: -f1 | head -n 20); do
+      # where the packed file ends isn't known, so each of these complains of what follows it
+      tail -c "+$((place + 1))" "$1" | $program >"$2" 2>/dev/null || true
+      [ "$(head -c 4 "$2" | tr -d '\0')" != $'\x7fELF' ] || return 0
+    done
+  done <<'FORMATS'
+\xfd7zXZ\x00 xz -dc
+\x28\xb5\x2f\xfd zstd -dc
+\x1f\x8b\x08 gzip -dc
+\x02\x21\x4c\x18 lz4 -dc
+FORMATS
+  return 1
+}
+
+new=$work/new
+mkdir -p "$new" "$work/initramfs/modules"
+vmlinuz=$(find "$root/boot" "$root/lib/modules/$release" -name 'vmlinuz*' 2>/dev/null | head -n 1 || true)
+[ -n "$vmlinuz" ] || fail "there is no vmlinuz in ${packages[*]}"
+unpack "$vmlinuz" "$new/vmlinux" || fail "could not unpack the vmlinuz of ${packages[*]}"
+
+depmod -b "$root" "$release"
+modprobe -d "$root" -S "$release" --show-depends -a "${modules[@]}" >"$work/modules"
+number=100
+while read -r action file _; do
+  [ "$action" = insmod ] || continue
+  name=${file##*/}
+  name=${name%%.*}
+  ! compgen -G "$work/initramfs/modules/*-$name.ko" >/dev/null || continue
+  out=$work/initramfs/modules/$((number++))-$name.ko
+  case $file in
+  *.xz) xz -dc "$file" >"$out" ;;
+  *.zst) zstd -qdc "$file" >"$out" ;;
+  *) cp "$file" "$out" ;;
+  esac
+done <"$work/modules"
+(cd "$work/initramfs" && find . | cpio --quiet -o -H newc -R 0:0) >"$new/modules.cpio"
+echo "$release" >"$new/release"
+mv "$new" "$kernel"
+# what nobody has asked for in two months
+find "$cache" -mindepth 1 -maxdepth 1 -name 'linux-image-*' -mtime +60 -exec rm -rf {} +
+echo "$kernel"

@@ -1,0 +1,203 @@
+#!/bin/bash
+# kernel-matrix.sh: runs the node tests on each kernel of tests/kernels/matrix with each accept hook that it has, each
+# in a guest of its own, two at a time; shows what failed, and ends with a table and its sum. `make test-kernels`
+# starts it.
+#
+#   KERNELS='6.1 7.x'  only these
+#   HOOKS=kretprobe    only these accept hooks
+#   FILTER=REGEX       only the tests whose name matches, on every hook
+#   FULL=1             all tests on every hook, not only on the best of each kernel
+#   GUESTS=2           how many at a time; each takes one processor and 1 GiB
+#   BURST=5000         connections of the test that makes 200,000; emulated, that many take minutes
+#
+# What each guest said stays in $BUILD/kernels.
+set -uo pipefail
+: "${WHOCALLS:?}" "${LOAD:?}" "${BUILD:?}"
+limit=900 # seconds for a guest; the longest takes less than half of that
+work=$BUILD/kernels
+rm -rf "$work"
+mkdir -p "$work"
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+start=$SECONDS
+
+# Of each of these processes this shell is the parent, not one that a shell starts in between: so that it ends with this
+# one, even if that is killed.
+child() { # COMMAND...
+  exec setpriv --pdeathsig KILL "$@"
+}
+
+# What there is to do -----------------------------------------------------------------------------
+
+mapfile -t all_groups < <(basename -s .bats tests/kernels/*.bats tests/node/*.bats)
+declare -A suites hooks known=()
+kernels=()
+while read -r kernel from list; do
+  [[ $kernel != '#'* && -n $kernel ]] || continue
+  known[$kernel]=1
+  [[ " ${KERNELS:-$kernel} " == *" $kernel "* ]] || continue
+  kernels+=("$kernel")
+  suites[$kernel]=$from hooks[$kernel]=$list
+done <tests/kernels/matrix
+for kernel in ${KERNELS-}; do
+  [[ -n ${known[$kernel]-} ]] || {
+    echo "kernel-matrix.sh: KERNELS: there is no $kernel in tests/kernels/matrix" >&2
+    exit 64
+  }
+done
+
+is_best() { # KERNEL HOOK
+  [[ $2 == "${hooks[$1]%% *}" ]]
+}
+
+# All tests on the best hook of a kernel; on the others those that look at what was accepted, and when.
+filter_of() { # KERNEL HOOK
+  if is_best "$@" || [[ -n ${FILTER-}${FULL-} ]]; then
+    echo "${FILTER:-.}"
+  else
+    echo 'accept|500 connections|two instances'
+  fi
+}
+
+planned() { # KERNEL HOOK GROUP
+  sed -n 's/^@test "\(.*\)" {$/\1/p' tests/*/"$3.bats" | grep -cE "$(filter_of "$1" "$2")"
+}
+
+groups_of() { # KERNEL HOOK
+  local group
+  for group in "${all_groups[@]}"; do
+    [ "$(planned "$1" "$2" "$group")" = 0 ] || echo "$group"
+  done
+}
+
+# The longest first, so that nothing long is left for the end.
+jobs=() lesser=()
+for kernel in "${kernels[@]}"; do
+  for hook in ${hooks[$kernel]}; do
+    [[ " ${HOOKS:-$hook} " == *" $hook "* ]] || continue
+    if is_best "$kernel" "$hook"; then jobs+=("$kernel $hook"); else lesser+=("$kernel $hook"); fi
+  done
+done
+jobs+=("${lesser[@]}")
+[ ${#jobs[@]} -gt 0 ] || { echo "kernel-matrix.sh: no kernel of KERNELS has an accept hook of HOOKS" >&2 && exit 64; }
+
+# Kernels and images ------------------------------------------------------------------------------
+
+for kernel in "${kernels[@]}"; do
+  child scripts/kernel-fetch.sh "${suites[$kernel]}" >"$work/$kernel.folder" 2>"$work/$kernel.log" &
+done
+wait
+QEMU=${QEMU:-$(scripts/kernel-qemu.sh)} || exit
+export QEMU
+declare -A folder release
+for kernel in "${kernels[@]}"; do
+  got=$(<"$work/$kernel.folder")
+  if [ -n "$got" ] && (child scripts/kernel-image.sh "$got" "$work/$kernel.cpio") 2>>"$work/$kernel.log"; then
+    folder[$kernel]=$got
+    release[$kernel]=$(<"$got/release")
+  fi
+  sed "s/^/$kernel: /" "$work/$kernel.log"
+  echo "$kernel: ${release[$kernel]-FAILED: there is no kernel to boot}"
+done
+
+# Guests ------------------------------------------------------------------------------------------
+
+declare -A cell took
+sum_passed=0 sum_failed=0 sum_skipped=0
+
+run() { # KERNEL HOOK
+  local name=$1-$2 best='' groups
+  ! is_best "$1" "$2" || best=1
+  groups=$(groups_of "$1" "$2")
+  child scripts/kernel-run.sh "${folder[$1]}" "$work/$1.cpio" "$work/$name.log" $limit "hook=$2" "best=$best" \
+    "groups=${groups//$'\n'/,}" "filter=\"$(filter_of "$1" "$2")\"" "BURST=${BURST:-5000}" LEAD=12 >"$work/$name.end"
+}
+
+# Of a guest's TAP: GROUP PASSED FAILED SKIPPED
+count() {
+  awk '/^=== end/ { exit }
+    /^=== / { group = $2; groups[group] = 1; next }
+    /^ok .* # skip/ { skipped[group]++; next }
+    /^ok / { passed[group]++ }
+    /^not ok / { failed[group]++ }
+    END { for (g in groups) print g, passed[g] + 0, failed[g] + 0, skipped[g] + 0 }' "$1"
+}
+
+finished() { # KERNEL HOOK STATUS: adds up, and shows what failed
+  local kernel=$1 hook=$2 status=$3 log=$work/$1-$2.log group plan p f s of_guest=0
+  local -A seen=()
+  while read -r group p f s; do
+    seen[$group]="$p $f $s"
+  done < <(count "$log" 2>/dev/null)
+  for group in $(groups_of "$kernel" "$hook"); do
+    read -r p f s <<<"${seen[$group]:-0 0 0}"
+    # what should have run and didn't has failed
+    plan=$(planned "$kernel" "$hook" "$group")
+    if [ $((p + f + s)) -lt "$plan" ]; then f=$((plan - p - s)); fi
+    cell[$kernel-$hook-$group]=$p/$f/$s
+    sum_passed=$((sum_passed + p)) sum_failed=$((sum_failed + f)) sum_skipped=$((sum_skipped + s))
+    of_guest=$((of_guest + f))
+  done
+  if [ "$status" -ne 0 ] && [ $of_guest -eq 0 ]; then
+    of_guest=1
+    sum_failed=$((sum_failed + 1))
+  fi
+  if [ $of_guest -eq 0 ]; then
+    echo "$kernel $hook: passed in ${took[$kernel-$hook]} s"
+  else
+    echo "$kernel $hook: $of_guest FAILED in ${took[$kernel-$hook]} s"
+    awk '/^not ok / { show = 1 } !/^(not ok|#)/ { show = 0 } show { print "  " $0 }' "$log" 2>/dev/null
+    sed 's/^/  /' "$work/$kernel-$hook.end"
+  fi
+  # no test fails by it, but it may be of our doing
+  grep -aE 'BUG|WARNING:|Oops|lockup|stall' "$log.console" 2>/dev/null | sed "s/^/  the kernel said: /"
+}
+
+declare -A job_of began
+reap() { # waits for one of the guests
+  local pid status
+  wait -n -p pid
+  status=$?
+  took[${job_of[$pid]/ /-}]=$((SECONDS - began[$pid]))
+  # shellcheck disable=SC2086 # KERNEL HOOK
+  finished ${job_of[$pid]} $status
+  running=$((running - 1))
+}
+
+running=0
+for job in "${jobs[@]}"; do
+  read -r kernel hook <<<"$job"
+  if [ -z "${folder[$kernel]-}" ]; then
+    echo "there is no kernel to boot" >"$work/$kernel-$hook.end"
+    took[$kernel-$hook]=0
+    finished "$kernel" "$hook" 1
+    continue
+  fi
+  [ $running -lt "${GUESTS:-2}" ] || reap
+  run "$kernel" "$hook" &
+  job_of[$!]=$job began[$!]=$SECONDS
+  running=$((running + 1))
+done
+while [ $running -gt 0 ]; do reap; done
+
+# The table ---------------------------------------------------------------------------------------
+
+row() {
+  printf '%-6s %-10s' "$1" "$2"
+  printf ' %10s' "${@:3}"
+  printf '\n'
+}
+echo
+echo "passed/failed/skipped of each group of tests; -: not run with this hook"
+row KERNEL HOOK "${all_groups[@]}" SECONDS
+for kernel in "${kernels[@]}"; do
+  for hook in ${hooks[$kernel]}; do
+    [ -n "${took[$kernel-$hook]-}" ] || continue
+    cells=()
+    for group in "${all_groups[@]}"; do cells+=("${cell[$kernel-$hook-$group]--}"); done
+    row "$kernel" "$hook" "${cells[@]}" "${took[$kernel-$hook]}"
+  done
+done
+echo "${#jobs[@]} guests in $((SECONDS - start)) s"
+echo "kernels: $sum_passed passed, $sum_failed failed, $sum_skipped skipped"
+[ $sum_failed -eq 0 ] && [ $sum_passed -gt 0 ]

@@ -1,0 +1,37 @@
+#!/bin/bash
+# kernel-run.sh KERNEL IMAGE OUT SECONDS [NAME=VALUE...]: boots a kernel of kernel-fetch.sh with an image of
+# kernel-image.sh; what its tests write goes to OUT, and what the kernel says to OUT.console. NAME=VALUE is for the
+# guest. Ends with the status that the guest reported, with 124 if it did not end in time, with 125 if it died.
+#
+# The guest's processor is emulated, so this runs wherever QEMU does, also without KVM. cmpxchg16b and a second
+# processor are left out, since QEMU 7.2 emulates them in ways that kill the guest now and then. The rest that is
+# switched off only costs time where it is emulated: five levels of page tables, what keeps the kernel from a user's
+# memory, what protects from the faults of real processors, AppArmor.
+set -u
+kernel=$1 image=$2 out=$3 limit=$4
+shift 4
+: >"$out"
+: >"$out.console"
+
+# Each of these ends with its parent, even if that is killed.
+setpriv --pdeathsig KILL timeout --kill-after 5 "$limit" setpriv --pdeathsig KILL \
+  "${QEMU:-qemu-system-x86_64}" -machine pc -accel tcg -cpu max,-cx16,-la57,-smap,-smep -smp 1 -m "${MEMORY:-1024}" \
+  -nodefaults -no-user-config -display none -no-reboot -serial "file:$out.console" -serial "file:$out" \
+  -kernel "$kernel/vmlinux" -initrd "$image" \
+  -append "console=ttyS0 panic=-1 loglevel=5 tsc=unstable mitigations=off apparmor=0 init_on_alloc=0 $*" \
+  </dev/null 2>"$out.qemu" &
+qemu=$!
+trap 'kill $qemu 2>/dev/null; exit 143' INT TERM HUP
+wait $qemu
+status=$?
+if [ $status -eq 124 ] || [ $status -eq 137 ]; then
+  echo "timed out: the guest did not end within $limit s"
+  exit 124
+fi
+rc=$(tail -n 1 "$out" | grep -aoP '^RC=\K[0-9]+$')
+if [ -z "$rc" ]; then
+  echo "the guest died (QEMU ended with $status):"
+  tail -n 30 "$out.qemu" "$out.console"
+  exit 125
+fi
+exit "$rc"

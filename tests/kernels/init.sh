@@ -1,0 +1,48 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# The first process of a kernel guest: runs the node tests, unchanged, and writes their TAP and at the end RC=STATUS to
+# the second serial line. scripts/kernel-image.sh puts it in the guest's initramfs as /init; scripts/kernel-run.sh boots
+# that. The kernel hands NAME=VALUE of its command line over as environment:
+#
+#   hook    the accept hook that every trace is made to use, of tests/kernels/matrix
+#   best    1 if this is the hook that the program should choose here by itself
+#   groups  names of .bats files, with commas
+#   filter  which of their tests, if not all
+# shellcheck disable=SC2154 # hook, groups
+set -u
+export PATH=/usr/sbin:/usr/bin HOME=/ TERM=dumb LC_ALL=C
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs devtmpfs /dev
+exec </dev/null >/dev/ttyS1 2>&1
+stty -F /dev/ttyS1 raw
+ln -s /proc/self/fd /dev/fd
+mount -t tmpfs -o size=60% tmpfs /tmp
+mount -t tmpfs tmpfs /run
+mount -t cgroup2 cgroup2 /sys/fs/cgroup
+mount -t tracefs tracefs /sys/kernel/tracing
+mount -t bpf bpf /sys/fs/bpf
+mount -t securityfs securityfs /sys/kernel/security
+echo guest >/proc/sys/kernel/hostname
+ip link set lo up
+for module in /modules/*.ko; do
+  insmod "$module" || echo "$module does not load"
+done
+echo "Linux $(uname -r), up after $(cut -d ' ' -f 1 /proc/uptime) s; accept hook: $hook"
+/whocalls/bin/whocalls doctor
+
+# WHOCALLS: the program, with the accept hook that is asked for.
+export HOOK=$hook BEST=${best-} WHOCALLS=/whocalls/bin/forced LOAD=/whocalls/bin/whocalls-load
+status=0
+for group in ${groups//,/ }; do
+  file=$(echo /whocalls/tests/*/"$group.bats")
+  echo "=== $group"
+  bats --formatter tap --timing --filter "${filter:-.}" "$file" || status=1
+done
+echo "=== end, up for $(cut -d ' ' -f 1 /proc/uptime) s"
+echo "RC=$status"
+# Closing the line waits until all of it is written.
+exec >/dev/null 2>&1
+echo b >/proc/sysrq-trigger
+sleep infinity
