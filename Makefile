@@ -65,6 +65,7 @@ $(BUILD)/%.o: %.c
 
 # The BPF side twice: for this decade's kernels, and for those before 5.12 (bpf/kernel.h).
 SKELETONS := $(BUILD)/whocalls.skel.h $(BUILD)/whocalls-old.skel.h
+.SECONDARY: $(SKELETONS:%.skel.h=%.bpf.o)
 $(filter $(BUILD)/user/capture/%,$(OBJECTS)): $(SKELETONS)
 
 $(BUILD)/whocalls-old.bpf.o: BPF_CFLAGS += -DOLD_KERNEL

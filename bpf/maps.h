@@ -10,6 +10,13 @@
 const volatile bool want_events;   /* write EVENT_OPENED and EVENT_CLOSED */
 const volatile __u32 node_netns;   /* inode number of the node's own network namespace */
 const volatile __u32 kubelet_port; /* who listens here, in node_netns, is the kubelet; 0: nobody */
+/*
+ * From 7.0 on a tracing program can be preempted, and the kernel then skips its next run on that
+ * CPU: the tracepoint misses changes of state. Sockops misses none, so there it tells of clients
+ * and of the end, too. (Elsewhere the tracepoint does, since sockops would be called more often; it
+ * misses what a softirq brings while the program runs, and a sweep finds that.)
+ */
+const volatile bool preempted;
 /* Not where the limit is lower than their number. */
 const volatile bool use_caller_slots;
 const volatile bool use_connection_slots;
@@ -23,6 +30,7 @@ __u32 addressed;         /* endpoints that have an address; 0 saves a look-up */
 __u32 only_endpoint;     /* there is no endpoint but number 0, and it has no address */
 __u32 first_endpoint;    /* 0 */
 __u32 armed;             /* enum armed */
+__u32 sweep;             /* number of the sweep that runs, or ran last */
 __u32 snapshot_done;     /* the first sweep is over */
 __u32 accept_attached;   /* will tell of each accept */
 __u32 sockops_attached;  /* which misses nothing: what a later sweep finds is older, too */

@@ -17,6 +17,15 @@ static __always_inline void sweep_read(struct connection *c, struct tcp_sock *tp
 	c->bytes_sent = payload_sent(tp);
 	c->last_data = last_data(tp, now);
 	c->waiting = !tp->SK(sk_socket);
+	c->swept = sweep;
+}
+
+/* As established() does: sockops is to tell of this connection's end, too. */
+static __always_inline void ask_for_end(struct tcp_sock *tp)
+{
+	int flags = tp->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_STATE_CB_FLAG;
+
+	bpf_setsockopt(tp, SOL_TCP, TCP_BPF_SOCK_OPS_CB_FLAGS, &flags, sizeof(flags));
 }
 
 /*
@@ -46,6 +55,8 @@ static __always_inline void sweep_found(struct tcp_sock *tp, __u64 cookie, __u64
 		c.base_sent = c.bytes_sent;
 	}
 	connection_make(&c, &s, WITNESS_SNAPSHOT, true, now, totals);
+	if (preempted)
+		ask_for_end(tp);
 }
 
 SEC("iter/tcp")

@@ -6,6 +6,8 @@
 #define AF_INET 2
 #define AF_INET6 10
 #define IPPROTO_TCP 6
+#define SOL_TCP 6
+#define TCP_BPF_SOCK_OPS_CB_FLAGS 1008 /* 6.12 and later */
 #define IPPROTO_MPTCP 262
 
 #define SK(field) inet_conn.icsk_inet.sk.field

@@ -32,6 +32,8 @@ static __always_inline bool server_cares(int oldstate, int newstate)
 
 static __always_inline bool client_cares(int oldstate, int newstate)
 {
+	if (preempted && sockops_attached)
+		return newstate == TCP_CLOSE;
 	return newstate == TCP_CLOSE || newstate == TCP_SYN_SENT || oldstate == TCP_SYN_SENT;
 }
 
@@ -89,18 +91,60 @@ static __noinline int established(struct bpf_sock_ops *ctx)
 	struct bpf_sock *sk = ctx->sk;
 	struct tcp_sock *tp = sk ? bpf_skc_to_tcp_sock(sk) : NULL;
 
-	if (tp)
-		handshake_sockops(tp, socket_cookie(tp, ctx));
+	if (!tp)
+		return 0;
+	handshake_sockops(tp, socket_cookie(tp, ctx));
+	if (preempted)
+		bpf_sock_ops_cb_flags_set(ctx,
+					  ctx->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_STATE_CB_FLAG);
 	return 0;
 }
 
-/* The second witness of the handshake: not subject to the check that makes tracepoints miss on 7.x.
- */
+static __noinline int client_told(struct bpf_sock_ops *ctx)
+{
+	struct bpf_sock *sk = ctx->sk;
+	struct tcp_sock *tp = sk ? bpf_skc_to_tcp_sock(sk) : NULL;
+
+	if (!tp)
+		return 0;
+	if (ctx->op == BPF_SOCK_OPS_TCP_CONNECT_CB)
+		client_connecting(tp);
+	else
+		client_connected(tp);
+	return 0;
+}
+
+static __noinline int end_told(struct bpf_sock_ops *ctx)
+{
+	struct bpf_sock *sk = ctx->sk;
+	struct tcp_sock *tp = sk ? bpf_skc_to_tcp_sock(sk) : NULL;
+
+	if (tp)
+		connection_closed(tp, socket_cookie(tp, ctx));
+	return 0;
+}
+
+/* The second witness of the handshake: not subject to the check that makes tracepoints miss. Its
+ * remote port is in network byte order. */
 SEC("sockops")
 int tcp_accept_sockops(struct bpf_sock_ops *ctx)
 {
-	if (ctx->op == BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB && port_watched(ctx->local_port))
-		established(ctx);
+	switch (ctx->op) {
+	case BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB:
+		if (port_watched(ctx->local_port))
+			established(ctx);
+		break;
+	case BPF_SOCK_OPS_TCP_CONNECT_CB:
+	case BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB:
+		if (preempted && port_watched(bpf_ntohl(ctx->remote_port)))
+			client_told(ctx);
+		break;
+	case BPF_SOCK_OPS_STATE_CB:
+		/* of the sockets that established() has asked for, and of others' */
+		if (preempted && ctx->args[1] == TCP_CLOSE)
+			end_told(ctx);
+		break;
+	}
 	return 1;
 }
 

@@ -136,10 +136,11 @@ struct connection {
 #endif
 		};
 	};
-	__u32 peer_port;
+	__u16 peer_port;
+	__u16 waiting;      /* as of the last sweep: in the accept queue */
 	__u32 server_netns; /* inode number */
 	__u32 pid;          /* of the client process; 0 unless CALLER_LOCAL */
-	__u32 waiting;      /* as of the last sweep: in the accept queue */
+	__u32 swept;        /* number of the last sweep that found it; 0: none yet */
 };
 
 /* On a kernel without atomics with a result: a flag of a connection that is set. */

@@ -49,7 +49,13 @@ enum {
 	BPF_RB_FORCE_WAKEUP = 2,
 };
 enum {
+	BPF_SOCK_OPS_TCP_CONNECT_CB = 3,
+	BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB = 4,
 	BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB = 5,
+	BPF_SOCK_OPS_STATE_CB = 10,
+};
+enum {
+	BPF_SOCK_OPS_STATE_CB_FLAG = 4,
 };
 
 /* From net/tcp_states.h: fixed, since user space sees them. */
@@ -199,6 +205,7 @@ struct tcp_sock {
 	u64 bytes_retrans;
 	u32 lsndtime;      /* jiffies of the last data sent */
 	bool is_mptcp : 1; /* 5.6, with CONFIG_MPTCP: a subflow */
+	__u8 bpf_sock_ops_cb_flags;
 };
 
 struct mptcp_subflow_context {
@@ -288,8 +295,8 @@ struct pt_regs {
 	u64 regs[31];
 	int syscallno;
 };
-#define syscall_number(regs) ((regs)->syscallno)
-#define WHOCALLS_KRETPROBE_RESULT(regs) ((regs)->regs[0])
+#define syscall_number(r) ((r)->syscallno)
+#define WHOCALLS_KRETPROBE_RESULT(r) ((r)->regs[0])
 #else
 #error "whocalls: this architecture's struct pt_regs is not known yet"
 #endif

@@ -137,7 +137,7 @@ teardown() {
   # Proof that it was MPTCP on the wire.
   wait_for 'in_pod s nstat -asz MPTcpExtMPCapableSYNRX | grep -q "MPCapableSYNRX  *80 "'
   same opened "$(total opened)" 80
-  same accepted "$(total accepted)" 80
+  ! accept_hook || same accepted "$(total accepted)" 80
   same addresses "$(jq -r '[.callers[].addresses[]] | unique | join(",")' "$T/out.json")" 100.96.0.3
 }
 
@@ -204,7 +204,8 @@ teardown() {
   client_wait joined
   trace_stop
   same opened "$(total opened)" 1
-  caller_is joined opened=1 accepted=1 addresses=100.96.0.3
+  caller_is joined opened=1 addresses=100.96.0.3
+  ! accept_hook || caller_is joined accepted=1
 }
 
 @test "a client whose own port is the watched one is no connection to it" {

@@ -350,6 +350,11 @@ total() {
   jq ".totals.$1" "${2:-$T/out.json}"
 }
 
+# Whether there was an accept hook.
+accept_hook() {
+  jq -e '.coverage.hooks[] | select(.program == "inet_csk_accept") | .hook' "$T/out.json" >/dev/null
+}
+
 # same WHAT GOT WANTED
 same() {
   [[ $2 == "$3" ]] || {

@@ -95,7 +95,7 @@ static void a_caller_in_both_places_is_added_up(void **state)
 	assert_int_equal(slot->counts.last, 80);
 	assert_int_equal(slot->counts.last_opened, 69);
 	assert_int_equal(slot->counts.open_time, 808);
-	assert_int_equal(slot->counts.pid, 9);
+	assert_int_equal(slot->counts.pid, 900); /* of the one that was last */
 	assert_int_equal(slot->counts.old, 1010);
 	assert_int_equal(slot->counts.untracked, 1111);
 	assert_int_equal(slot->counts.resets, 1212);

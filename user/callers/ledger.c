@@ -52,6 +52,8 @@ void ledger_sum_counts(struct caller_counts *sum, const struct caller_counts *mo
 		sum->pid = more->pid;
 	if (more->last > sum->last)
 		sum->last = more->last;
+	if (more->last_opened > sum->last_opened)
+		sum->last_opened = more->last_opened;
 }
 
 void ledger_sum_open(struct open_counts *sum, const struct open_counts *more)

@@ -33,6 +33,9 @@ struct losses {
 	uint64_t events;
 	/* connections counted but not followed: their end and bytes are not known */
 	uint64_t untracked;
+	/* connections whose end was not seen, found gone by sweeps: when they ended and what they
+	 * carried last is not known exactly */
+	uint64_t ends;
 	/* client processes not remembered: such a caller is known by its address only */
 	uint64_t clients;
 	/* network namespaces that could not be looked into for open connections */

@@ -274,6 +274,7 @@ void capture_free(struct capture *capture)
 	capture_stop(capture);
 	ring_buffer__free(capture->ring);
 	whocalls_bpf__destroy(capture->bpf);
+	gone_deinit(&capture->gone);
 	free(capture->netns);
 	free(capture);
 }
@@ -293,15 +294,28 @@ int capture_poll(struct capture *capture, void (*take)(const struct event *event
 
 int capture_sweep(struct capture *capture, bool everywhere)
 {
+	uint64_t start;
 	int r;
 
 	if (!everywhere && !capture->n_netns)
 		return 0;
+	capture->bpf->bss->sweep++;
+	start = monotonic_ns();
 	r = sweep_namespaces(capture->bpf->progs.snapshot, everywhere ? NULL : capture->netns,
 			     capture->n_netns);
 	if (r < 0)
 		return r;
 	if (everywhere)
 		capture->unswept = (uint64_t)r;
-	return 0;
+	gone_swept(&capture->gone, start, r == 0);
+	return capture_bury(capture);
+}
+
+int capture_last_sweep(struct capture *capture)
+{
+	int r = capture_sweep(capture, true);
+
+	for (size_t i = 1; i < GONE_SWEEPS && !r && capture_misses(capture); i++)
+		r = capture_sweep(capture, true);
+	return r;
 }

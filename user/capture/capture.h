@@ -56,6 +56,13 @@ int capture_poll(struct capture *capture, void (*take)(const struct event *event
  */
 int capture_sweep(struct capture *capture, bool everywhere);
 
+/* Whether the tracepoint's program was skipped at times, so that ends may have been missed: then
+ * sweeps are worth their cost. */
+bool capture_misses(struct capture *capture);
+
+/* The last sweep, everywhere, as many times as it takes to tell what is gone. 0 or -errno. */
+int capture_last_sweep(struct capture *capture);
+
 /* Calls `take` for each caller with its counts since the start. 0, -errno, or what `take` returned.
  */
 int capture_callers(struct capture *capture,

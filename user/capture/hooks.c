@@ -89,18 +89,21 @@ bool hooks_atomics(void)
 	return fd != -EINVAL;
 }
 
-bool hooks_kernel_fits(char *release, size_t size)
+const char *hooks_release(void)
 {
-	unsigned long major, minor;
-	struct utsname name;
+	static struct utsname name;
+
+	return uname(&name) ? "unknown" : name.release;
+}
+
+bool hooks_kernel_is(unsigned long major, unsigned long minor)
+{
+	unsigned long is_major, is_minor;
 	char *rest;
 
-	if (uname(&name))
-		return true;
-	snprintf(release, size, "%s", name.release);
-	major = strtoul(name.release, &rest, 10);
-	minor = *rest == '.' ? strtoul(rest + 1, NULL, 10) : 0;
-	return major > 5 || (major == 5 && minor >= 10);
+	is_major = strtoul(hooks_release(), &rest, 10);
+	is_minor = *rest == '.' ? strtoul(rest + 1, NULL, 10) : 0;
+	return !is_major || is_major > major || (is_major == major && is_minor >= minor);
 }
 
 /* Where securityfs is not mounted, a mount of our own that nobody else sees has the same file. */

@@ -20,7 +20,7 @@ enum hook_kind {
 	HOOK_ITER,    /* … the iterator's: tcp, task_file */
 };
 
-#define HOOK_WHY 256
+#define HOOK_WHY 512
 
 /*
  * Tries one hook. 0, or a negative errno and in `why` a clause for people: "fexit refused with
@@ -54,9 +54,11 @@ int hooks_arguments(const struct btf *kernel, const char *function);
  * one. */
 bool hooks_atomics(void);
 
-/* Whether this kernel is of an age that whocalls is made for (5.10 or later); writes its release,
- * "5.4.0-42-generic". */
-bool hooks_kernel_fits(char *release, size_t size);
+/* The kernel's release: "5.4.0-42-generic"; "unknown" if it can't be told. Static. */
+const char *hooks_release(void);
+
+/* Whether this kernel is that version or a later one; true if it can't be told. */
+bool hooks_kernel_is(unsigned long major, unsigned long minor);
 
 /* Kernel lockdown's mode: "none", "integrity", "confidentiality", or "unknown". Static. */
 const char *hooks_lockdown(void);

@@ -142,6 +142,16 @@ static size_t choose_accept(struct capture *capture, const char *btf, const char
 			snprintf(hook->why + length, sizeof(hook->why) - length, "%s%s",
 				 length ? "; " : "", why);
 	}
+	if (chosen == LENGTH(accept_choices)) {
+		size_t length = strlen(hook->why);
+
+		snprintf(hook->why + length, sizeof(hook->why) - length,
+			 "%sso accepts are told by sweeps and by ends (but not MPTCP's); that of a "
+			 "connection which ended in the queue by nobody",
+			 length   ? "; "
+			 : forced ? "not asked for; "
+				  : "");
+	}
 	for (size_t i = 0; i < LENGTH(accept_choices); i++) {
 		struct bpf_program *program = accept_program(capture->bpf, i);
 
@@ -214,6 +224,7 @@ static int load_with(struct capture *capture, const struct capture_options *opti
 	bpf->rodata->node_netns = sweep_own_netns();
 	bpf->rodata->kubelet_port = options->kubelet_port;
 	bpf->rodata->tick_ns = jiffy_ns();
+	bpf->rodata->preempted = hooks_kernel_is(6, 19);
 	bpf->rodata->use_caller_slots = options->max_callers > CALLER_SLOTS;
 	bpf->rodata->use_connection_slots = options->max_connections > CONNECTION_SLOTS;
 	bpf->rodata->nr_accept =
@@ -242,12 +253,12 @@ int capture_load(struct capture *capture, const struct capture_options *options,
 	libbpf_verbose = options->verbose;
 	libbpf_set_print(libbpf_print);
 	libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
-	if (!hooks_kernel_fits(text, sizeof(text))) {
+	if (!hooks_kernel_is(5, 10)) {
 		snprintf(
 			error, error_size,
 			"this kernel is %s, which lacks BPF iterators over sockets; whocalls needs "
 			"Linux 5.10 or later",
-			text);
+			hooks_release());
 		return -ENOTSUP;
 	}
 	if (access(btf, R_OK)) {

@@ -57,17 +57,27 @@ out:
 }
 
 struct take_callers {
+	const struct capture *capture;
 	struct caller_slot slots[CALLER_SLOTS];
 	int (*take)(const struct caller_key *key, const struct caller_counts *counts, void *arg);
 	void *arg;
 };
+
+static int hand_out(const struct take_callers *t, const struct caller_key *key,
+		    const struct caller_counts *counts)
+{
+	struct caller_counts sum = *counts;
+
+	gone_add_counts(&t->capture->gone, key, &sum);
+	return t->take(key, &sum, t->arg);
+}
 
 /* Of the map. A caller may have counts in its slot as well: see bpf/caller.h. */
 static int take_caller(const void *key, const void *value, void *arg)
 {
 	struct take_callers *t = arg;
 
-	return slots_add_counts(t->slots, key, value) ? 0 : t->take(key, value, t->arg);
+	return slots_add_counts(t->slots, key, value) ? 0 : hand_out(t, key, value);
 }
 
 int capture_callers(struct capture *capture,
@@ -80,6 +90,7 @@ int capture_callers(struct capture *capture,
 
 	if (!t)
 		return -ENOMEM;
+	t->capture = capture;
 	t->take = take;
 	t->arg = arg;
 	slots_copy_callers(t->slots, capture->bpf->bss->caller_slots);
@@ -87,7 +98,7 @@ int capture_callers(struct capture *capture,
 		  sizeof(struct caller_counts), take_caller, t);
 	for (size_t i = 0; i < CALLER_SLOTS && !r; i++)
 		if (t->slots[i].taken == SLOT_READY)
-			r = take(&t->slots[i].key, &t->slots[i].counts, arg);
+			r = hand_out(t, &t->slots[i].key, &t->slots[i].counts);
 	free(t);
 	return r;
 }
@@ -96,7 +107,6 @@ struct take_connections {
 	struct capture *capture;
 	int (*take)(const struct connection *connection, void *arg);
 	void *arg;
-	uint64_t now;
 };
 
 static int note_netns(struct capture *capture, uint32_t inum)
@@ -120,64 +130,90 @@ static int note_netns(struct capture *capture, uint32_t inum)
 
 static int take_connection(struct take_connections *t, const struct connection *connection)
 {
-	int r = note_netns(t->capture, connection->server_netns);
+	int r;
 
+	if (connection->flags & CONNECTION_CLOSED)
+		return 0;
+	r = note_netns(t->capture, connection->server_netns);
 	return r ? r : t->take(connection, t->arg);
-}
-
-/* Ended in the queue, and nobody came for it. (It may have ended after `now`.) */
-static bool forgotten(const struct take_connections *t, const struct connection *connection)
-{
-	return t->now > connection->last_data + LINGER_NS;
 }
 
 static int take_hashed(const void *key, const void *value, void *arg)
 {
-	struct take_connections *t = arg;
-	const struct connection *connection = value;
-	struct whocalls_bpf *bpf = t->capture->bpf;
-
-	if (!(connection->flags & CONNECTION_CLOSED))
-		return take_connection(t, connection);
-	if (!forgotten(t, connection) ||
-	    bpf_map__delete_elem(bpf->maps.connections, key, sizeof(uint64_t), 0))
-		return 0;
-	__atomic_fetch_sub(&bpf->bss->connections_hashed, 1, __ATOMIC_RELAXED);
-	if (t->capture->old) {
-		struct mark_key mark = {*(const __u64 *)key, CONNECTION_CLOSED};
-
-		bpf_map__delete_elem(bpf->maps.marks, &mark, sizeof(mark), 0);
-	}
-	return 0;
-}
-
-static int take_slot(struct take_connections *t, struct connection_slot *slot)
-{
-	struct connection connection;
-	__u64 cookie = slots_copy_connection(&connection, slot);
-
-	if (!cookie)
-		return 0;
-	if (!(connection.flags & CONNECTION_CLOSED))
-		return take_connection(t, &connection);
-	if (forgotten(t, &connection))
-		__atomic_compare_exchange_n(&slot->cookie, &cookie, 0, false, __ATOMIC_RELAXED,
-					    __ATOMIC_RELAXED);
-	return 0;
+	(void)key;
+	return take_connection(arg, value);
 }
 
 int capture_connections(struct capture *capture,
 			int (*take)(const struct connection *connection, void *arg), void *arg)
 {
-	struct take_connections t = {capture, take, arg, monotonic_ns()};
-
+	struct take_connections t = {capture, take, arg};
+	struct connection connection;
 	int r;
 
 	capture->n_netns = 0;
 	r = batch(bpf_map__fd(capture->bpf->maps.connections), sizeof(uint64_t),
 		  sizeof(struct connection), take_hashed, &t);
 	for (size_t i = 0; i < CONNECTION_SLOTS && !r; i++)
-		r = take_slot(&t, &capture->bpf->bss->connection_slots[i]);
+		if (slots_copy_connection(&connection, &capture->bpf->bss->connection_slots[i]))
+			r = take_connection(&t, &connection);
+	return r;
+}
+
+/*
+ * Whether a record is to be deleted: it ended in the queue, and nobody came for it (it may have
+ * ended after `now`); or sweeps no longer find it.
+ */
+static bool is_over(struct capture *capture, const struct connection *connection, uint64_t now)
+{
+	if (connection->flags & CONNECTION_CLOSED)
+		return now > connection->last_data + LINGER_NS;
+	return gone_is(&capture->gone, connection, capture->bpf->bss->sweep);
+}
+
+/* The record of one that is over is deleted; not before, since its end may be told after all. */
+static int deleted(struct capture *capture, const struct connection *connection)
+{
+	return connection->flags & CONNECTION_CLOSED ? 0 : gone_add(&capture->gone, connection);
+}
+
+static int bury_hashed(const void *key, const void *value, void *arg)
+{
+	struct capture *capture = arg;
+	struct whocalls_bpf *bpf = capture->bpf;
+
+	if (!is_over(capture, value, monotonic_ns()) ||
+	    bpf_map__delete_elem(bpf->maps.connections, key, sizeof(uint64_t), 0))
+		return 0;
+	__atomic_fetch_sub(&bpf->bss->connections_hashed, 1, __ATOMIC_RELAXED);
+	for (__u64 flag = CONNECTION_ACCEPTED; capture->old && flag <= CONNECTION_CLOSED;
+	     flag *= 2) {
+		struct mark_key mark = {*(const __u64 *)key, flag};
+
+		bpf_map__delete_elem(bpf->maps.marks, &mark, sizeof(mark), 0);
+	}
+	return deleted(capture, value);
+}
+
+static int bury_slot(struct capture *capture, struct connection_slot *slot)
+{
+	struct connection connection;
+	__u64 cookie = slots_copy_connection(&connection, slot);
+
+	if (!cookie || !is_over(capture, &connection, monotonic_ns()) ||
+	    !__atomic_compare_exchange_n(&slot->cookie, &cookie, 0, false, __ATOMIC_RELAXED,
+					 __ATOMIC_RELAXED))
+		return 0;
+	return deleted(capture, &connection);
+}
+
+int capture_bury(struct capture *capture)
+{
+	int r = batch(bpf_map__fd(capture->bpf->maps.connections), sizeof(uint64_t),
+		      sizeof(struct connection), bury_hashed, capture);
+
+	for (size_t i = 0; i < CONNECTION_SLOTS && !r; i++)
+		r = bury_slot(capture, &capture->bpf->bss->connection_slots[i]);
 	return r;
 }
 
@@ -185,8 +221,12 @@ int capture_unattributed(struct capture *capture, struct caller_counts *counts)
 {
 	uint32_t zero = 0;
 
-	return bpf_map__lookup_elem(capture->bpf->maps.others, &zero, sizeof(zero), counts,
-				    sizeof(*counts), 0);
+	int r = bpf_map__lookup_elem(capture->bpf->maps.others, &zero, sizeof(zero), counts,
+				     sizeof(*counts), 0);
+
+	if (!r)
+		ledger_sum_counts(counts, &capture->gone.unattributed);
+	return r;
 }
 
 static int read_totals(struct capture *capture, struct totals *totals)
@@ -242,6 +282,11 @@ static void count_misses(struct hook *hook, size_t which, const struct totals *t
 		hook->healed = totals->first[WITNESS_SNAPSHOT];
 }
 
+bool capture_misses(struct capture *capture)
+{
+	return recursion_misses(capture->bpf->progs.tcp_accept);
+}
+
 int capture_report(struct capture *capture, struct report *report)
 {
 	static const char *const programs[] = {"tcp_accept", "tcp_accept", "inet_csk_accept",
@@ -278,6 +323,7 @@ int capture_report(struct capture *capture, struct report *report)
 	report->losses.events = totals.ring_full + capture->bad_events;
 	report->losses.untracked = totals.untracked;
 	report->losses.clients = totals.clients_full;
+	report->losses.ends = capture->gone.number;
 	report->losses.namespaces =
 		capture->unswept > capture->unlooked ? capture->unswept : capture->unlooked;
 	return 0;

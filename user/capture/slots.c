@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "../callers/ledger.h"
+
 void slots_copy_callers(struct caller_slot *to, const struct caller_slot *slots)
 {
 	for (size_t i = 0; i < CALLER_SLOTS; i++) {
@@ -14,38 +16,14 @@ void slots_copy_callers(struct caller_slot *to, const struct caller_slot *slots)
 	}
 }
 
-static __u64 earlier(__u64 a, __u64 b)
-{
-	return a && (a < b || !b) ? a : b;
-}
-
-static __u64 later(__u64 a, __u64 b)
-{
-	return a > b ? a : b;
-}
-
 bool slots_add_counts(struct caller_slot *slots, const struct caller_key *key,
 		      const struct caller_counts *counts)
 {
 	struct caller_slot *slot = &slots[caller_slot_number(key)];
-	struct caller_counts *to = &slot->counts;
 
 	if (slot->taken != SLOT_READY || memcmp(&slot->key, key, sizeof(*key)))
 		return false;
-	if (counts->last_opened > to->last_opened)
-		to->pid = counts->pid;
-	to->opened += counts->opened;
-	to->accepted += counts->accepted;
-	to->closed += counts->closed;
-	to->bytes_received += counts->bytes_received;
-	to->bytes_sent += counts->bytes_sent;
-	to->first = earlier(to->first, counts->first);
-	to->last = later(to->last, counts->last);
-	to->last_opened = later(to->last_opened, counts->last_opened);
-	to->open_time += counts->open_time;
-	to->old += counts->old;
-	to->untracked += counts->untracked;
-	to->resets += counts->resets;
+	ledger_sum_counts(&slot->counts, counts);
 	return true;
 }
 

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "capture.h"
+#include "gone.h"
 #include "hooks.h"
 #include "whocalls.skel.h" /* the same for both builds of the BPF side */
 
@@ -33,6 +34,7 @@ struct capture {
 	uint64_t bad_events; /* records of the ring that made no sense */
 	uint64_t unlooked;   /* namespaces whose loopback could not be watched */
 	uint64_t unswept;    /* namespaces that the snapshot could not look into */
+	struct gone gone;    /* connections that sweeps found gone */
 	uint32_t *netns;     /* where connections were when they were last looked at, sorted */
 	size_t n_netns;
 };
@@ -51,6 +53,10 @@ static inline uint64_t monotonic_ns(void)
  */
 int capture_load(struct capture *capture, const struct capture_options *options, char *error,
 		 size_t error_size);
+
+/* Deletes the records of connections that are over and that no hook will come for: those that
+ * lingered for their accept, and those that sweeps found gone (read.c). 0 or a negative errno. */
+int capture_bury(struct capture *capture);
 
 /* After a call of libbpf that gave NULL: negative, whatever it left in errno. */
 int capture_failure(void);

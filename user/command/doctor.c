@@ -57,12 +57,11 @@ __attribute__((format(printf, 5, 6))) static void line(struct examination *exami
 static void examine_kernel(struct examination *examination)
 {
 	struct utsname name;
-	char release[128];
-	bool fits = hooks_kernel_fits(release, sizeof(release));
+	bool fits = hooks_kernel_is(5, 10);
 
 	if (uname(&name))
 		return;
-	line(examination, fits, NEEDED, "kernel", "%s %s%s", release, name.machine,
+	line(examination, fits, NEEDED, "kernel", "%s %s%s", name.release, name.machine,
 	     fits ? "" : ": whocalls needs Linux 5.10 or later");
 	line(examination, true, BETTER, "lockdown", "%s", hooks_lockdown());
 }

@@ -223,7 +223,7 @@ static int tick(struct trace *trace)
 
 	if (start < trace->next_refresh)
 		return 0;
-	if (shown && start >= trace->next_sweep) {
+	if (start >= trace->next_sweep && (shown || capture_misses(trace->capture))) {
 		r = capture_sweep(trace->capture, false);
 		end = now_ns(CLOCK_MONOTONIC);
 		trace->next_sweep = end + (end - start) * COST_PART;
@@ -412,7 +412,7 @@ static int open_capture(struct trace *trace)
 static int finish(struct trace *trace)
 {
 	struct table_options options = table_options(trace);
-	int r = capture_sweep(trace->capture, true);
+	int r = capture_last_sweep(trace->capture);
 
 	capture_stop(trace->capture);
 	drain(trace);

@@ -251,6 +251,14 @@ static void print_losses(FILE *file, const struct report *report,
 		    "when %s ended and how much %s carried is not known.",
 		    lost->untracked, plural(lost->untracked, "connection was", "connections were"),
 		    plural(lost->untracked, "it", "they"), plural(lost->untracked, "it", "they"));
+	if (lost->ends)
+		say(file, options, true,
+		    "  the end of %" PRIu64
+		    " %s was not seen, only that %s gone: when %s ended and "
+		    "what %s carried last is not known exactly.",
+		    lost->ends, plural(lost->ends, "connection", "connections"),
+		    plural(lost->ends, "it is", "they are"), plural(lost->ends, "it", "they"),
+		    plural(lost->ends, "it", "they"));
 	if (lost->clients)
 		say(file, options, true,
 		    "  %" PRIu64 " %s of this node could not be remembered: such a caller is known "
@@ -271,7 +279,8 @@ static void print_losses(FILE *file, const struct report *report,
 		say(file, options, true,
 		    "  each witness of the handshake missed some connections: what all of them missed "
 		    "can't be known.");
-	else if (!lost->events && !lost->untracked && !lost->clients && !lost->namespaces)
+	else if (!lost->events && !lost->untracked && !lost->ends && !lost->clients &&
+		 !lost->namespaces)
 		say(file, options, false, "  nothing was lost");
 }
 

@@ -17,7 +17,7 @@
  * - totals: old, open; kernel_opened (the kernel's own total: equals opened at the end).
  * - coverage: hooks[]: why (not a better one; null: it is the best), recursion_misses; seen and
  *   missed are null where hook is, for it could not be attached. endpoints[]: start and end of the
- *   watch. lost: events, untracked, clients, namespaces. notes: sentences.
+ *   watch. lost: events, untracked, ends, clients, namespaces. notes: sentences.
  *
  * Bytes are payload in the window, of closed connections and of open ones as of the last sweep.
  * Bytes of a name that are not UTF-8 are written as \xNN. An address "any" is every address.

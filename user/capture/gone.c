@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+#include "gone.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../callers/ledger.h"
+
+struct gone_caller {
+	struct caller_key key;
+	struct caller_counts counts;
+	UT_hash_handle hh;
+};
+
+void gone_swept(struct gone *gone, uint64_t began, bool whole)
+{
+	memmove(gone->began + 1, gone->began, sizeof(gone->began) - sizeof(gone->began[0]));
+	gone->began[0] = began;
+	/* the count of sweeps in a row begins anew */
+	if (!whole)
+		memset(gone->began, 0, sizeof(gone->began));
+}
+
+bool gone_is(const struct gone *gone, const struct connection *connection, uint32_t sweep)
+{
+	uint64_t first = gone->began[GONE_SWEEPS - 1];
+
+	return first && connection->opened < first && connection->swept + GONE_SWEEPS <= sweep;
+}
+
+int gone_add(struct gone *gone, const struct connection *connection)
+{
+	const struct caller_counts counts = {
+		.closed = 1,
+		.bytes_received = connection->bytes_received - connection->base_received,
+		.bytes_sent = connection->bytes_sent - connection->base_sent,
+		/* it was there before the first sweep that did not find it */
+		.open_time = gone->began[GONE_SWEEPS - 1] - connection->opened,
+	};
+	struct gone_caller *caller;
+
+	gone->number++;
+	if (connection->flags & CONNECTION_UNATTRIBUTED) {
+		ledger_sum_counts(&gone->unattributed, &counts);
+		return 0;
+	}
+	HASH_FIND(hh, gone->callers, &connection->key, sizeof(connection->key), caller);
+	if (!caller) {
+		caller = calloc(1, sizeof(*caller));
+		if (!caller)
+			return -ENOMEM;
+		caller->key = connection->key;
+		HASH_ADD(hh, gone->callers, key, sizeof(caller->key), caller);
+	}
+	ledger_sum_counts(&caller->counts, &counts);
+	return 0;
+}
+
+void gone_add_counts(const struct gone *gone, const struct caller_key *key,
+		     struct caller_counts *counts)
+{
+	struct gone_caller *caller;
+
+	HASH_FIND(hh, gone->callers, key, sizeof(*key), caller);
+	if (caller)
+		ledger_sum_counts(counts, &caller->counts);
+}
+
+void gone_deinit(struct gone *gone)
+{
+	struct gone_caller *caller, *next = gone->callers;
+
+	HASH_CLEAR(hh, gone->callers);
+	while (next) {
+		caller = next;
+		next = caller->hh.next;
+		free(caller);
+	}
+}
