@@ -143,6 +143,21 @@ struct {
 	__uint(max_entries, EARLY_SLOTS);
 } early_accepts SEC(".maps");
 
+/* By the address of its struct sock, which is its own as long as it listens. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__type(key, __u64);
+	__type(value, struct listener);
+	__uint(max_entries, 1024);
+} listeners SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__type(key, struct server_key);
+	__type(value, struct server);
+	__uint(max_entries, 1024);
+} servers SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 4096);

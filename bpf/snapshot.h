@@ -59,6 +59,34 @@ static __always_inline void sweep_found(struct tcp_sock *tp, __u64 cookie, __u64
 		ask_for_end(tp);
 }
 
+static __always_inline void listener_found(struct tcp_sock *tp)
+{
+	struct listener listener = {};
+	struct server_socket s;
+	__u64 key = (__u64)tp;
+	struct loopback_key loopback = {};
+	__u32 *endpoint;
+
+	server_socket_read(&s, tp, 0);
+	endpoint = endpoint_find(&s);
+	if (!endpoint) {
+		/* on any address of the pod, which has this namespace */
+		loopback.netns = s.netns;
+		loopback.port = s.port;
+		endpoint = bpf_map_lookup_elem(&loopbacks, &loopback);
+	}
+	if (!endpoint)
+		return;
+	listener.endpoint = *endpoint;
+	listener.netns = s.netns;
+	__builtin_memcpy(listener.local, s.local, sizeof(listener.local));
+	listener.port = s.port;
+	listener.queue = tp->SK(sk_ack_backlog);
+	listener.limit = tp->SK(sk_max_ack_backlog);
+	listener.swept = sweep;
+	bpf_map_update_elem(&listeners, &key, &listener, BPF_ANY);
+}
+
 SEC("iter/tcp")
 int snapshot(struct bpf_iter__tcp *ctx)
 {
@@ -70,6 +98,7 @@ int snapshot(struct bpf_iter__tcp *ctx)
 	if (!skc || !port_watched(skc->skc_num))
 		return 0;
 	switch (skc->skc_state) {
+	case TCP_LISTEN:
 	case TCP_ESTABLISHED:
 	case TCP_FIN_WAIT1:
 	case TCP_FIN_WAIT2:
@@ -83,6 +112,10 @@ int snapshot(struct bpf_iter__tcp *ctx)
 	tp = bpf_skc_to_tcp_sock(skc);
 	if (!tp)
 		return 0;
+	if (skc->skc_state == TCP_LISTEN) {
+		listener_found(tp);
+		return 0;
+	}
 	cookie = socket_cookie(tp, tp);
 	now = bpf_ktime_get_ns();
 	c = connection_find(cookie);

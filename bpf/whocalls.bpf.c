@@ -164,6 +164,23 @@ static __always_inline void accepted_early(struct tcp_sock *tp, struct totals *t
 		__sync_fetch_and_add(&totals->seen[WITNESS_ACCEPT], 1);
 }
 
+/* Runs in the process that accepts. */
+static __always_inline void server_note(struct totals *totals, __u32 endpoint)
+{
+	struct server_key key = {endpoint, bpf_get_current_pid_tgid() >> 32};
+	__u64 both = (__u64)endpoint << 32 | key.pid;
+	struct client process = {};
+	struct server server = {};
+
+	if (totals->last_server == both)
+		return;
+	client_read(&process, current_task(), 0);
+	server.cgroup = process.cgroup;
+	__builtin_memcpy(server.comm, process.comm, sizeof(server.comm));
+	bpf_map_update_elem(&servers, &key, &server, BPF_ANY);
+	totals->last_server = both;
+}
+
 /*
  * The application took a connection from the queue. Its record is found by the cookie, which was
  * made when the handshake was seen.
@@ -185,6 +202,7 @@ static __noinline int accepted(struct tcp_sock *tp, __u64 cookie)
 		return 0;
 	}
 	__sync_fetch_and_add(&totals->seen[WITNESS_ACCEPT], 1);
+	server_note(totals, c->key.endpoint);
 	if (!connection_accepted(c, cookie))
 		__sync_fetch_and_add(&totals->accept_late, 1);
 	return 0;

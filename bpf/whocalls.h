@@ -157,6 +157,28 @@ struct connection_slot {
 	struct connection connection;
 };
 
+/* A listening socket of the target, as of the last sweep that found it. */
+struct listener {
+	__u32 endpoint;
+	__u32 netns; /* inode number */
+	__u32 local[4];
+	__u32 port;
+	__u32 queue; /* connections in the accept queue */
+	__u32 limit; /* more than that many are dropped */
+	__u32 swept; /* number of that sweep */
+};
+
+/* A process that accepts connections of the target. */
+struct server_key {
+	__u32 endpoint;
+	__u32 pid;
+};
+
+struct server {
+	__u64 cgroup;
+	char comm[COMM_SIZE];
+};
+
 /* A client process on this node, between its connect() and the server's side of the handshake. */
 struct client {
 	__u64 cgroup;
@@ -187,7 +209,8 @@ struct event {
 	__u32 error; /* EVENT_CLOSED: the socket's error (errno), 0 if none */
 };
 
-/* Counters of what the kernel side did, one set for each CPU; add them up, but for `last`. */
+/* Counters of what the kernel side did, one set for each CPU; add them up, but for `last` and
+ * `last_server`. */
 struct totals {
 	__u64 untracked;    /* connections opened and not followed: the map of them was full */
 	__u64 ring_full;    /* records that found no room; counts are not touched by it */
@@ -198,6 +221,7 @@ struct totals {
 	__u64 first[WITNESSES]; /* connections opened, by the witness that counted them, being first
 				 */
 	__u64 last;             /* cookie of the connection that was counted last on this CPU */
+	__u64 last_server;      /* endpoint and pid of who accepted last on this CPU */
 };
 
 #define WHOCALLS_ASSERT_SIZE(type, size)                                                           \
@@ -212,6 +236,9 @@ WHOCALLS_ASSERT_SIZE(mark_key, 16);
 WHOCALLS_ASSERT_SIZE(connection_slot, 128);
 WHOCALLS_ASSERT_SIZE(client, 40);
 WHOCALLS_ASSERT_SIZE(event, 104);
-WHOCALLS_ASSERT_SIZE(totals, 112);
+WHOCALLS_ASSERT_SIZE(listener, 40);
+WHOCALLS_ASSERT_SIZE(server_key, 8);
+WHOCALLS_ASSERT_SIZE(server, 24);
+WHOCALLS_ASSERT_SIZE(totals, 120);
 
 #endif

@@ -171,6 +171,8 @@ struct sock {
 	__u16 sk_type; /* like sk_protocol a bit field before 5.6 */
 	__u16 sk_protocol;
 	int sk_err;
+	u32 sk_ack_backlog; /* of a listening socket: length of its accept queue */
+	u32 sk_max_ack_backlog;
 	struct socket *sk_socket; /* NULL until the application accepts */
 };
 

@@ -355,6 +355,11 @@ accept_hook() {
   jq -e '.coverage.hooks[] | select(.program == "inet_csk_accept") | .hook' "$T/out.json" >/dev/null
 }
 
+# listening_is FIELD WANTED: of the one listening socket that was found.
+listening_is() {
+  same "listening: $1" "$(jq "[.coverage.endpoints[].listening[].$1] | join(\",\")" "$T/out.json")" "\"$2\""
+}
+
 # same WHAT GOT WANTED
 same() {
   [[ $2 == "$3" ]] || {

@@ -168,6 +168,8 @@ teardown() {
   same opened "$(total opened)" "$(jq .accepted "$T/server.s.json")"
   same accepted "$(total accepted)" "$(jq .accepted "$T/server.s.json")"
   caller_is many "opened=$(jq .accepted "$T/server.s.json")" open=0 waiting=0
+  listening_is overflows "$(in_pod s nstat -asz TcpExtListenOverflows | awk '/ListenOverflows/ { print $2 }')"
+  listening_is drops "$(in_pod s nstat -asz TcpExtListenDrops | awk '/ListenDrops/ { print $2 }')"
 }
 
 @test "the accept queue is full at the end: those in it are waiting" {
@@ -179,6 +181,27 @@ teardown() {
   trace_stop
   same "completed by the kernel" "$(established s)" 9
   caller_is many opened=9 accepted=0 open=9 waiting=9
+  # The kernel's own: a backlog of 8 has room for 9.
+  listening_is queue 9
+  listening_is limit 8
+  listening_is port "$PORT"
+  jq -e '.callers[0].connections | .waiting_since >= .idle_since' "$T/out.json"
+}
+
+@test "the process that accepts is named, one that only listens is not" {
+  server_start s
+  trace_start --port "$PORT"
+  client_run one c --to 100.96.0.2 --connections 3
+  trace_stop
+  if accept_hook; then
+    same servers "$(jq '.coverage.endpoints[0].serving | length' "$T/out.json")" 1
+    same pid "$(jq '.coverage.endpoints[0].serving[0].pid' "$T/out.json")" "${SERVERS[s]}"
+    same process "$(jq -r '.coverage.endpoints[0].serving[0].process' "$T/out.json")" \
+      "$(cat "/proc/${SERVERS[s]}/comm")"
+  else
+    same servers "$(jq '.coverage.endpoints[0].serving | length' "$T/out.json")" 0
+  fi
+  listening_is queue 0
 }
 
 @test "40 threads that wait in accept() since before the trace" {

@@ -148,7 +148,7 @@ static void expect_keys(const json_t *json, const char *keys)
 
 #define CONNECTIONS                                                                                \
 	"opened accepted open idle refused closed resets open_seconds untracked old old_open "     \
-	"old_active waiting idle_since"
+	"old_active waiting waiting_since idle_since"
 #define CALLER                                                                                                       \
 	"class kind namespace name pods process pid cgroup cgroup_path pod_uid node addresses connections requests " \
 	"bytes_received bytes_sent service_time first_seen last_seen"
@@ -320,7 +320,7 @@ static void check_document(json_t *json)
 	expect_text(json, "coverage/hooks/1/why", "no cgroup2");
 	expect_text(json, "coverage/hooks/1/seen", NULL);
 	expect_text(json, "coverage/hooks/1/missed", NULL);
-	expect_keys(at(json, "coverage/endpoints/0"), ENDPOINT " start end");
+	expect_keys(at(json, "coverage/endpoints/0"), ENDPOINT " start end listening serving");
 	expect_text(json, "coverage/endpoints/1/start", "2024-05-01T14:00:00.000000000Z");
 	assert_int_equal(json_array_size(at(json, "coverage/gaps")), 0);
 	expect_keys(at(json, "coverage/lost"), "events untracked ends clients namespaces");

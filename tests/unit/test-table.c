@@ -208,7 +208,7 @@ static void normal(void **state)
 	       "\n"
 	       "kubelet (pid 900)            probe        14  0.33/s     0     0   3s ago  -\n"
 	       "\n"
-	       "opened 128 = attributed 128 + unattributed 0, accepted 128, open 4 (2 from before, 1 idle for 4m12s, 1 waiting in the accept queue)\n"
+	       "opened 128 = attributed 128 + unattributed 0, accepted 128, open 4 (2 from before, 1 idle for 4m12s, 1 waiting in the accept queue for 2s)\n"
 	       "1 connection that was open before has carried data since.\n");
 }
 
@@ -233,7 +233,7 @@ static void wide(void **state)
 	       "\n"
 	       "kubelet (pid 900)            probe     -               14  0.33/s        13     0     0       0 B      0 B        0ns  39s ago   3s ago  -          -       kubelet (pid 900)  100.96.8.1\n"
 	       "\n"
-	       "opened 133 = attributed 128 + unattributed 5, accepted 128, open 4 (2 from before, 1 idle for 4m12s, 1 waiting in the accept queue)\n"
+	       "opened 133 = attributed 128 + unattributed 5, accepted 128, open 4 (2 from before, 1 idle for 4m12s, 1 waiting in the accept queue for 2s)\n"
 	       "1 connection that was open before has carried data since.\n"
 	       "\n"
 	       "What this rests on:\n"
@@ -263,7 +263,7 @@ static void narrow(void **state)
 	       "\n"
 	       "opened 128 = attributed 128 + unattributed 0, accepted 128,\n"
 	       "open 4 (2 from before, 1 idle for 4m12s, 1 waiting in the\n"
-	       "accept queue)\n"
+	       "accept queue for 2s)\n"
 	       "1 connection that was open before has carried data since.\n");
 	expect(f, (struct table_options){.width = 30},
 	       "0:42 of 10:00\n"
@@ -282,7 +282,7 @@ static void narrow(void **state)
 	       "unattributed 0, accepted 128,\n"
 	       "open 4 (2 from before, 1 idle\n"
 	       "for 4m12s, 1 waiting in the\n"
-	       "accept queue)\n"
+	       "accept queue for 2s)\n"
 	       "1 connection that was open\n"
 	       "before has carried data since.\n");
 	expect(f, (struct table_options){.width = 100, .wide = true},
@@ -299,7 +299,7 @@ static void narrow(void **state)
 	       "kubelet (pid 900)           probe        14  0.33/s     0     0   3s ago  -          100.96.8.1\n"
 	       "\n"
 	       "opened 128 = attributed 128 + unattributed 0, accepted 128, open 4 (2 from before, 1 idle for 4m12s,\n"
-	       "1 waiting in the accept queue)\n"
+	       "1 waiting in the accept queue for 2s)\n"
 	       "1 connection that was open before has carried data since.\n"
 	       "\n"
 	       "What this rests on:\n"
@@ -326,7 +326,7 @@ static void low(void **state)
 	       "\n"
 	       "\033[2mkubelet (pid 900)  probe        14  0.33/s     0     0   3s ago  -\033[0m\n"
 	       "\n"
-	       "opened 128 = attributed 128 + unattributed 0, accepted 128, open 4 (2 from before, 1 idle for 4m12s, 1 waiting in the accept queue)\n"
+	       "opened 128 = attributed 128 + unattributed 0, accepted 128, open 4 (2 from before, 1 idle for 4m12s, 1 waiting in the accept queue for 2s)\n"
 	       "1 connection that was open before has carried data since.\n");
 	expect(f, (struct table_options){.height = 4},
 	       "Who calls deploy/session-service-v1 in buffer (3 endpoints)   0:42 of 10:00\n"
@@ -365,7 +365,7 @@ static void final(void **state)
 	       "\n"
 	       "\033[2mkubelet (pid 900)            probe        14   0.02/s     0     0  9m21s ago  -\033[0m\n"
 	       "\n"
-	       "opened 129 = attributed 128 + unattributed 1, accepted 128, open 4 (2 from before, 1 idle for 13m30s, 1 waiting in the accept queue)\n"
+	       "opened 129 = attributed 128 + unattributed 1, accepted 128, open 4 (2 from before, 1 idle for 13m30s, 1 waiting in the accept queue for 9m20s)\n"
 	       "1 connection that was open before has carried data since.\n"
 	       "\n"
 	       "What this rests on:\n"

@@ -61,6 +61,7 @@ void ledger_sum_open(struct open_counts *sum, const struct open_counts *more)
 	sum->open += more->open;
 	sum->idle += more->idle;
 	sum->waiting += more->waiting;
+	sum->waiting_since = older_time(sum->waiting_since, more->waiting_since);
 	sum->old += more->old;
 	sum->old_active += more->old_active;
 	sum->bytes_received += more->bytes_received;
@@ -309,11 +310,14 @@ static struct open_counts open_of_connection(const struct connection *c, uint64_
 {
 	bool old = c->flags & CONNECTION_OLD;
 	bool swept = c->last_data;
+	/* it may have been accepted since the sweep */
+	bool waiting = c->waiting && !(c->flags & CONNECTION_ACCEPTED);
 	bool active;
 	struct open_counts open = {
 		.open = 1,
 		.old = old,
-		.waiting = !!c->waiting,
+		.waiting = waiting,
+		.waiting_since = waiting ? c->opened : 0,
 		.bytes_received = less(c->bytes_received, c->base_received),
 		.bytes_sent = less(c->bytes_sent, c->base_sent),
 		.old_bytes = c->base_received + c->base_sent,

@@ -29,6 +29,7 @@ struct open_counts {
 	uint64_t open;           /* connections, older ones too */
 	uint64_t idle;           /* of those: no data in the window */
 	uint64_t waiting;        /* of those: in the accept queue */
+	uint64_t waiting_since;  /* oldest of those opened, or found; 0: none */
 	uint64_t old;            /* of those: open before the trace */
 	uint64_t old_active;     /* of `old`: data came since */
 	uint64_t bytes_received; /* payload in the window */

@@ -27,6 +27,29 @@ struct hook {
 };
 #define REPORT_HOOKS 4
 
+/* A listening socket of an endpoint, and its network namespace since it was first met. */
+struct listening {
+	uint32_t endpoint; /* index into the target's */
+	uint32_t netns;    /* inode number */
+	struct address address;
+	uint16_t port;
+	bool ended;         /* listens no more */
+	uint32_t queue;     /* connections in the accept queue, as of the last sweep */
+	uint32_t limit;     /* the queue is full when there are more */
+	uint64_t overflows; /* handshakes that were dropped because an accept queue was full */
+	uint64_t drops;     /* those, and the ones dropped for other reasons */
+};
+
+/* A process that has accepted connections. */
+struct serving {
+	uint32_t endpoint;
+	uint32_t pid;
+	uint64_t cgroup;
+	char process[COMM_SIZE];
+	char cgroup_path[512]; /* "": not known */
+	char pod_uid[64];      /* "": not in a pod */
+};
+
 /* Counters of things lost; all are shown. */
 struct losses {
 	/* single events without room in the ring, or that made no sense: counts are not touched */
@@ -88,6 +111,10 @@ struct report {
 	struct hook hooks[REPORT_HOOKS];
 	size_t n_hooks;
 	struct losses losses;
+	const struct listening *listening;
+	size_t n_listening;
+	const struct serving *serving;
+	size_t n_serving;
 	const char *const *notes; /* sentences for people, static */
 	size_t n_notes;
 	/* private: what the callers' addresses and pods point into */

@@ -189,7 +189,7 @@ static int begin(struct capture *capture, char *error, size_t error_size)
 	int r = sweep_run(bpf->progs.snapshot_files);
 
 	if (!r && bpf->bss->addressed) {
-		r = sweep_look(look_for_endpoints, capture);
+		r = sweep_look(look_for_endpoints, capture, NULL, 0);
 		capture->unlooked = r > 0 ? (uint64_t)r : 0;
 		r = r < 0 ? r : 0;
 	}
@@ -275,6 +275,7 @@ void capture_free(struct capture *capture)
 	ring_buffer__free(capture->ring);
 	whocalls_bpf__destroy(capture->bpf);
 	gone_deinit(&capture->gone);
+	queues_deinit(&capture->queues);
 	free(capture->netns);
 	free(capture);
 }
@@ -308,7 +309,9 @@ int capture_sweep(struct capture *capture, bool everywhere)
 	if (everywhere)
 		capture->unswept = (uint64_t)r;
 	gone_swept(&capture->gone, start, r == 0);
-	return capture_bury(capture);
+	r = queues_update(&capture->queues, capture->bpf->maps.listeners, capture->bpf->bss->sweep,
+			  everywhere);
+	return r ? r : capture_bury(capture);
 }
 
 int capture_last_sweep(struct capture *capture)

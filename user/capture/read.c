@@ -320,11 +320,16 @@ int capture_report(struct capture *capture, struct report *report)
 			count_misses(hook, i, &totals, report->opened,
 				     capture->hooks[SOCKOPS].name[0]);
 	}
+	r = queues_update_serving(&capture->queues, capture->bpf->maps.servers);
+	report->listening = capture->queues.listening;
+	report->n_listening = capture->queues.n_listening;
+	report->serving = capture->queues.serving;
+	report->n_serving = capture->queues.n_serving;
 	report->losses.events = totals.ring_full + capture->bad_events;
 	report->losses.untracked = totals.untracked;
 	report->losses.clients = totals.clients_full;
 	report->losses.ends = capture->gone.number;
 	report->losses.namespaces =
 		capture->unswept > capture->unlooked ? capture->unswept : capture->unlooked;
-	return 0;
+	return r;
 }

@@ -8,6 +8,7 @@
 #include "capture.h"
 #include "gone.h"
 #include "hooks.h"
+#include "queues.h"
 #include "whocalls.skel.h" /* the same for both builds of the BPF side */
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
@@ -31,11 +32,12 @@ struct capture {
 	void (*take)(const struct event *event, void *arg);
 	void *arg;
 	uint64_t started;
-	uint64_t bad_events; /* records of the ring that made no sense */
-	uint64_t unlooked;   /* namespaces whose loopback could not be watched */
-	uint64_t unswept;    /* namespaces that the snapshot could not look into */
-	struct gone gone;    /* connections that sweeps found gone */
-	uint32_t *netns;     /* where connections were when they were last looked at, sorted */
+	uint64_t bad_events;  /* records of the ring that made no sense */
+	uint64_t unlooked;    /* namespaces whose loopback could not be watched */
+	uint64_t unswept;     /* namespaces that the snapshot could not look into */
+	struct gone gone;     /* connections that sweeps found gone */
+	struct queues queues; /* who listens, and who accepts */
+	uint32_t *netns;      /* where connections were when they were last looked at, sorted */
 	size_t n_netns;
 };
 

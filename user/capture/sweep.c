@@ -208,9 +208,10 @@ int sweep_namespaces(const struct bpf_program *program, const uint32_t *only, si
 	return r;
 }
 
-int sweep_look(int (*look)(uint32_t inum, void *arg), void *arg)
+int sweep_look(int (*look)(uint32_t inum, void *arg), void *arg, const uint32_t *only,
+	       size_t n_only)
 {
-	struct walk walk = {.look = look, .arg = arg};
+	struct walk walk = {.look = look, .arg = arg, .only = only, .n_only = n_only};
 
 	return walk_all(&walk);
 }

@@ -22,10 +22,11 @@ int sweep_run(const struct bpf_program *program);
 int sweep_namespaces(const struct bpf_program *program, const uint32_t *only, size_t n_only);
 
 /*
- * Calls `look` in each network namespace of the node, entered, with its inode number. Returns as
- * sweep_namespaces(), or what `look` returned if that was negative.
+ * Calls `look` in each network namespace of the node, entered, with its inode number; `only` as
+ * above. Returns as sweep_namespaces(), or what `look` returned if that was negative.
  */
-int sweep_look(int (*look)(uint32_t inum, void *arg), void *arg);
+int sweep_look(int (*look)(uint32_t inum, void *arg), void *arg, const uint32_t *only,
+	       size_t n_only);
 
 /* Inode number of this process's own network namespace; 0 if it can't be told. */
 uint32_t sweep_own_netns(void);

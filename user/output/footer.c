@@ -144,12 +144,17 @@ void footer_print_others(FILE *file, const struct report *report,
 	    plural(n, "connection", "connections"), report->max_callers);
 }
 
+/* How long before the end that was; 0: not known. */
+static uint64_t since(const struct report *report, uint64_t time)
+{
+	return time && time < report->end_ns ? report->end_ns - time : 0;
+}
+
 static const char *describe_open(const struct report *report, const struct open_counts *open,
 				 char *buf, size_t size)
 {
 	const char *comma = "";
 	char age[FORMAT_TEXT];
-	uint64_t quiet = 0;
 
 	buf[0] = '\0';
 	if (!open->old && !open->idle && !open->waiting)
@@ -160,17 +165,43 @@ static const char *describe_open(const struct report *report, const struct open_
 		comma = ", ";
 	}
 	if (open->idle) {
-		if (open->quiet_since && open->quiet_since < report->end_ns)
-			quiet = report->end_ns - open->quiet_since;
 		format_append(buf, size, "%s%" PRIu64 " idle for %s%s", comma, open->idle,
-			      open->idle > 1 ? "up to " : "", format_age(quiet, age));
+			      open->idle > 1 ? "up to " : "",
+			      format_age(since(report, open->quiet_since), age));
 		comma = ", ";
 	}
 	if (open->waiting)
-		format_append(buf, size, "%s%" PRIu64 " waiting in the accept queue", comma,
-			      open->waiting);
+		format_append(buf, size, "%s%" PRIu64 " waiting in the accept queue for %s%s",
+			      comma, open->waiting, open->waiting > 1 ? "up to " : "",
+			      format_age(since(report, open->waiting_since), age));
 	format_append(buf, size, ")");
 	return buf;
+}
+
+/* A server that does not keep up with its accept queue. */
+static void print_queues(FILE *file, const struct report *report,
+			 const struct table_options *options)
+{
+	char address[ADDRESS_TEXT];
+
+	for (size_t i = 0; i < report->n_listening; i++) {
+		const struct listening *one = &report->listening[i];
+		bool full = one->queue > one->limit, any = address_is_any(&one->address);
+
+		if (full)
+			say(file, options, true,
+			    "The accept queue of %s:%u is full: %u connections wait, and it is made for %u.",
+			    any ? "*" : address_format(&one->address, address), one->port,
+			    one->queue, one->limit);
+		if (one->overflows)
+			say(file, options, true,
+			    "%" PRIu64
+			    " %s dropped since the trace began because an accept queue was full, "
+			    "in the network namespace where *:%u listens (ListenOverflows): callers try "
+			    "again, or give up.",
+			    one->overflows,
+			    plural(one->overflows, "handshake was", "handshakes were"), one->port);
+	}
 }
 
 void footer_print_totals(FILE *file, const struct report *report,
@@ -191,6 +222,7 @@ void footer_print_totals(FILE *file, const struct report *report,
 		    "%" PRIu64 " %s that %s open before %s carried data since.", open.old_active,
 		    plural(open.old_active, "connection", "connections"),
 		    plural(open.old_active, "was", "were"), plural(open.old_active, "has", "have"));
+	print_queues(file, report, options);
 }
 
 static void print_hook(FILE *file, const struct hook *hook, const struct table_options *options)

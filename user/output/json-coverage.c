@@ -37,6 +37,53 @@ json_t *json_hooks(const struct report *report)
 	return NULL;
 }
 
+static json_t *json_listening(const struct report *report, size_t endpoint)
+{
+	json_t *all = json_array();
+	int r = 0;
+
+	for (size_t i = 0; i < report->n_listening && !r; i++) {
+		const struct listening *one = &report->listening[i];
+
+		if (one->endpoint == endpoint)
+			r = json_array_append_new(
+				all, json_pack("{s:o, s:i, s:I, s:b, s:I, s:I, s:I, s:I}",
+					       "address", json_address(&one->address), "port",
+					       (int)one->port, "netns", (json_int_t)one->netns,
+					       "ended", one->ended, "queue", (json_int_t)one->queue,
+					       "limit", (json_int_t)one->limit, "overflows",
+					       (json_int_t)one->overflows, "drops",
+					       (json_int_t)one->drops));
+	}
+	if (!r)
+		return all;
+	json_decref(all);
+	return NULL;
+}
+
+static json_t *json_serving(const struct report *report, size_t endpoint)
+{
+	json_t *all = json_array();
+	int r = 0;
+
+	for (size_t i = 0; i < report->n_serving && !r; i++) {
+		const struct serving *one = &report->serving[i];
+
+		if (one->endpoint == endpoint)
+			r = json_array_append_new(all,
+						  json_pack("{s:o, s:I, s:I, s:o, s:o}", "process",
+							    json_text_max(one->process, COMM_SIZE),
+							    "pid", (json_int_t)one->pid, "cgroup",
+							    (json_int_t)one->cgroup, "cgroup_path",
+							    json_name(one->cgroup_path), "pod_uid",
+							    json_name(one->pod_uid)));
+	}
+	if (!r)
+		return all;
+	json_decref(all);
+	return NULL;
+}
+
 static json_t *json_watched(const struct report *report)
 {
 	json_t *endpoints = json_array();
@@ -48,6 +95,8 @@ static json_t *json_watched(const struct report *report)
 
 		r = json_object_set_new(endpoint, "start", json_time(report, report->start_ns));
 		r = r ? r : json_object_set_new(endpoint, "end", json_time(report, report->end_ns));
+		r = r ? r : json_object_set_new(endpoint, "listening", json_listening(report, i));
+		r = r ? r : json_object_set_new(endpoint, "serving", json_serving(report, i));
 		if (r)
 			json_decref(endpoint);
 		else

@@ -133,13 +133,14 @@ json_t *json_connections(const struct report *report, const struct caller_counts
 			 const struct open_counts *open)
 {
 	return json_pack(
-		"{s:I, s:I, s:I, s:I, s:n, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:o}", "opened",
-		(json_int_t)counts->opened, "accepted", (json_int_t)counts->accepted, "open",
-		(json_int_t)open->open, "idle", (json_int_t)open->idle, "refused", "closed",
+		"{s:I, s:I, s:I, s:I, s:n, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:o, s:o}",
+		"opened", (json_int_t)counts->opened, "accepted", (json_int_t)counts->accepted,
+		"open", (json_int_t)open->open, "idle", (json_int_t)open->idle, "refused", "closed",
 		(json_int_t)counts->closed, "resets", (json_int_t)counts->resets, "open_seconds",
 		json_seconds(counts->open_time), "untracked", (json_int_t)counts->untracked, "old",
 		(json_int_t)counts->old, "old_open", (json_int_t)open->old, "old_active",
-		(json_int_t)open->old_active, "waiting", (json_int_t)open->waiting, "idle_since",
+		(json_int_t)open->old_active, "waiting", (json_int_t)open->waiting, "waiting_since",
+		json_time(report, open->waiting_since), "idle_since",
 		json_time(report, open->quiet_since));
 }
 

@@ -12,12 +12,15 @@
  * - connections: closed; resets (of closed: ended by an error or a reset); open_seconds (that the
  *   closed ones were open, in all); untracked (counted, but not followed); old (were open before
  *   the window); old_open (and still are); old_active (and carried data since); waiting (in the
- *   accept queue); idle_since (of the one idle longest).
+ *   accept queue); waiting_since (of the one waiting longest); idle_since (of the one idle
+ * longest).
  * - others: connections, bytes_received and bytes_sent of those whose caller is not known.
  * - totals: old, open; kernel_opened (the kernel's own total: equals opened at the end).
  * - coverage: hooks[]: why (not a better one; null: it is the best), recursion_misses; seen and
  *   missed are null where hook is, for it could not be attached. endpoints[]: start and end of the
- *   watch. lost: events, untracked, ends, clients, namespaces. notes: sentences.
+ *   watch; listening[]: its sockets, ended (listens no more), queue and limit of their accept
+ * queues, overflows and drops of their network namespace since it was met; serving[]: who accepted.
+ * lost: events, untracked, ends, clients, namespaces. notes: sentences.
  *
  * Bytes are payload in the window, of closed connections and of open ones as of the last sweep.
  * Bytes of a name that are not UTF-8 are written as \xNN. An address "any" is every address.
