@@ -71,6 +71,33 @@ source_pods() {
   (($(jq .coverage.lost.untracked "$T/out.json") > 0))
 }
 
+# Where tracing programs can be preempted this makes the tracepoint miss some changes of state.
+@test "four servers and four clients on one CPU: totals and callers are exact, what was missed is said" {
+  local i
+  taskset -pc 0 $$ >/dev/null
+  for i in 1 2 3 4; do
+    pod_add "s$i" "100.96.1.$i"
+    server_start "s$i"
+  done
+  trace_start --port "$PORT"
+  for i in 1 2 3 4; do
+    client_start "many$i" c --to "100.96.1.$i" --connections 1000 --mode close --send 10
+  done
+  for i in 1 2 3 4; do
+    client_wait "many$i"
+    server_wait "s$i" closed 1000 60
+  done
+  trace_stop
+  for i in 1 2 3 4; do
+    caller_is "many$i" opened=1000 accepted=1000 closed=1000 open=0 bytes_received=10000
+  done
+  same opened "$(total opened)" 4000
+  same "ends not seen" "$(jq .coverage.lost.ends "$T/out.json")" 0
+  # Each witness saw what it did not miss.
+  same "seen and missed" "$(jq -c '[.coverage.hooks[] | select(.program == "tcp_accept" and .hook) | .seen + .missed] | unique' \
+    "$T/out.json")" "[4000]"
+}
+
 @test "two instances at the same time agree" {
   server_start s
   trace_start_as first --port "$PORT"

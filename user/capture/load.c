@@ -263,10 +263,12 @@ int capture_load(struct capture *capture, const struct capture_options *options,
 	}
 	if (access(btf, R_OK)) {
 		r = capture_failure();
-		snprintf(error, error_size,
-			 "reading this kernel's BTF from %s: %s; a kernel with "
-			 "CONFIG_DEBUG_INFO_BTF has it, for others give its file with --btf FILE",
-			 btf, strerror(-r));
+		snprintf(
+			error, error_size,
+			"reading this kernel's BTF from %s: %s; a kernel with "
+			"CONFIG_DEBUG_INFO_BTF=y has it there, for others give a file with the BTF of %s "
+			"(%s.btf, as BTFHub has it) with --btf",
+			btf, strerror(-r), hooks_release(), hooks_release());
 		return r;
 	}
 	r = load_with(capture, options, &choice);

@@ -77,9 +77,9 @@ static struct btf *examine_btf(struct examination *examination, const char *file
 		libbpf_strerror(errno, error, sizeof(error));
 	if (!btf)
 		line(examination, false, NEEDED, "BTF",
-		     "%s: %s; a kernel with CONFIG_DEBUG_INFO_BTF=y has it, for others give the file with "
-		     "--btf",
-		     path, error);
+		     "%s: %s; a kernel with CONFIG_DEBUG_INFO_BTF=y has it, for others give a file with the "
+		     "BTF of %s (%s.btf, as BTFHub has it) with --btf",
+		     path, error, hooks_release(), hooks_release());
 	else if (stat(path, &st))
 		line(examination, true, NEEDED, "BTF", "%s", path);
 	else
