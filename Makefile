@@ -138,7 +138,13 @@ test-sanitizers:
 .PHONY: test-kernels
 test-kernels:
 	$(Q)scripts/deps.sh build kernels
-	$(Q)$(MAKE) --no-print-directory test-programs
+	$(Q)$(MAKE) --no-print-directory --keep-going test-kernel-types test-kernel-guests
+
+.PHONY: test-kernel-types test-kernel-guests
+test-kernel-types: test-programs
+	$(Q)BUILD=$(BUILD) KERNELS='$(KERNELS)' scripts/kernel-types.sh
+
+test-kernel-guests: test-programs
 	$(Q)exec env BUILD=$(BUILD) WHOCALLS=$(abspath $(BUILD)/whocalls) LOAD=$(abspath $(LOAD)) KERNELS='$(KERNELS)' \
 		setpriv --pdeathsig TERM scripts/kernel-matrix.sh
 
