@@ -8,7 +8,7 @@ kernel=$1 out=$2
 PATH=$PATH:/usr/sbin:/sbin
 
 # What the tests call, and bats. Everything of coreutils, since what uses it changes.
-programs=(bash sh env awk grep sed find xargs diff jq ps ip ss nstat mount umount unshare nsenter setpriv insmod flock)
+programs=(bash sh env awk grep sed find xargs diff jq ps ip ss nstat mount umount unshare nsenter setpriv insmod flock taskset)
 mapfile -t coreutils < <(dpkg -L coreutils | grep -E '^(/usr)?/bin/')
 
 root=$out.root
