@@ -39,19 +39,23 @@ static __always_inline struct caller_counts *caller_find(const struct caller_key
 	return bpf_map_lookup_elem(&callers, key);
 }
 
-/* The counts of a caller that caller_find() did not find; NULL when there is no room. */
-static __always_inline struct caller_counts *caller_insert(const struct caller_key *key)
+/* The counts of a caller that caller_find() did not find; NULL when there is no room. `made`: it is
+ * new, not made by another CPU meanwhile. */
+static __always_inline struct caller_counts *caller_insert(const struct caller_key *key, bool *made)
 {
 	struct caller_slot *slot = caller_slot(key);
 	struct caller_counts fresh = {};
 
+	*made = true;
 	if (use_caller_slots && !slot->taken && !compare_exchange(&slot->taken, 0, SLOT_TAKING)) {
 		slot->key = *key;
 		exchange(&slot->taken, SLOT_READY);
 		return &slot->counts;
 	}
-	if (!bpf_map_update_elem(&callers, key, &fresh, BPF_NOEXIST))
+	/* before it is there, for whoever sees it there must look there for its end */
+	if (!callers_hashed)
 		__sync_fetch_and_add(&callers_hashed, 1);
+	*made = !bpf_map_update_elem(&callers, key, &fresh, BPF_NOEXIST);
 	return bpf_map_lookup_elem(&callers, key);
 }
 

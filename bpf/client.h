@@ -62,8 +62,9 @@ static __always_inline void client_forget(void *map, void *slots, __u64 *hashed,
 {
 	struct client_slot *slot = client_slot(slots, key);
 
+	/* the other end may forget it at the same time, and a third have taken it already */
 	if (slot && slot->key == key)
-		slot->key = 0;
+		compare_exchange(&slot->key, key, 0);
 	else if (*hashed && !bpf_map_delete_elem(map, &key))
 		__sync_fetch_and_sub(hashed, 1);
 }

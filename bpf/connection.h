@@ -112,16 +112,17 @@ static __always_inline struct caller_counts *counts_make(struct connection *c, _
 							 __u64 now)
 {
 	struct caller_counts *counts = caller_find(&c->key);
+	bool made;
 
 	if (counts)
 		return counts;
-	counts = caller_insert(&c->key);
+	counts = caller_insert(&c->key, &made);
 	if (!counts) {
 		c->flags |= CONNECTION_UNATTRIBUTED;
 		return counts_of(c);
 	}
 	/* an old connection's is no news: the program reads them all when it has begun */
-	if (!(c->flags & CONNECTION_OLD))
+	if (made && !(c->flags & CONNECTION_OLD))
 		event_send(EVENT_CALLER, cookie, c, now, 0, 0, 0);
 	return counts;
 }
@@ -185,7 +186,8 @@ static __always_inline void connection_make(struct connection *c, const struct s
 	if (r == -EEXIST)
 		return;
 	if (r) {
-		overflowed = 1;
+		if (r == -E2BIG || r == -ENOMEM)
+			overflowed = 1;
 		if (!last)
 			return;
 		__sync_fetch_and_add(&counts->untracked, 1);
@@ -256,6 +258,12 @@ static __always_inline void handshake_state(struct tcp_sock *tp, __u64 cookie)
 		connection_opened(tp, cookie, WITNESS_STATE, true, totals);
 }
 
+/* A sweep without the socket's lock (before 5.15) can have read the FIN as a byte of payload. */
+static __always_inline __u64 less(__u64 a, __u64 b)
+{
+	return a > b ? a - b : 0;
+}
+
 static __always_inline void connection_closed(struct tcp_sock *tp, __u64 cookie)
 {
 	struct connection *c = connection_find(cookie);
@@ -270,8 +278,8 @@ static __always_inline void connection_closed(struct tcp_sock *tp, __u64 cookie)
 		COUNT(accept_told);
 	now = bpf_ktime_get_ns();
 	error = tp->SK(sk_err);
-	received = payload_received(tp) - c->base_received;
-	sent = payload_sent(tp) - c->base_sent;
+	received = less(payload_received(tp), c->base_received);
+	sent = less(payload_sent(tp), c->base_sent);
 	counts = counts_of(c);
 	if (counts) {
 		__sync_fetch_and_add(&counts->closed, 1);

@@ -57,7 +57,7 @@ struct {
 
 /* See caller.h; the program has the slots mapped, with all of .bss. */
 struct caller_slot caller_slots[CALLER_SLOTS] __attribute__((aligned(64)));
-__u64 callers_hashed; /* entries of the map: 0 saves its look-up */
+__u64 callers_hashed; /* the map is in use: 0 saves its look-up */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

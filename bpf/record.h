@@ -13,6 +13,8 @@
 #ifndef BPF_RECORD_H
 #define BPF_RECORD_H
 
+#define E2BIG 7
+#define ENOMEM 12
 #define EEXIST 17
 
 static __always_inline struct connection_slot *connection_slot(__u64 cookie)

@@ -4,8 +4,8 @@
  *
  * The first sweep finds what was open before the trace; each later one refreshes what is known of
  * open connections (bytes, when data last moved, whether they still wait in the accept queue), and
- * finds what all witnesses missed. The kernel holds the socket's or the bucket's lock while the
- * program runs, so a state that is read here can't change under it (bpf_iter_tcp_seq_show()).
+ * finds what all witnesses missed. Since 5.15 the kernel holds the socket's lock while the program
+ * runs (bpf_iter_tcp_seq_show()); before, the bucket's, under which no socket comes or goes.
  */
 #ifndef BPF_SNAPSHOT_H
 #define BPF_SNAPSHOT_H
@@ -16,7 +16,7 @@ static __always_inline void sweep_read(struct connection *c, struct tcp_sock *tp
 	c->bytes_received = payload_received(tp);
 	c->bytes_sent = payload_sent(tp);
 	c->last_data = last_data(tp, now);
-	c->waiting = !tp->SK(sk_socket);
+	c->waiting = !socket_taken(tp);
 	c->swept = sweep;
 }
 
@@ -99,6 +99,7 @@ int snapshot(struct bpf_iter__tcp *ctx)
 		return 0;
 	switch (skc->skc_state) {
 	case TCP_LISTEN:
+	case TCP_SYN_RECV: /* with TCP Fast Open there is a record already */
 	case TCP_ESTABLISHED:
 	case TCP_FIN_WAIT1:
 	case TCP_FIN_WAIT2:
@@ -120,7 +121,8 @@ int snapshot(struct bpf_iter__tcp *ctx)
 	now = bpf_ktime_get_ns();
 	c = connection_find(cookie);
 	if (!c) {
-		sweep_found(tp, cookie, now);
+		if (skc->skc_state != TCP_SYN_RECV)
+			sweep_found(tp, cookie, now);
 		return 0;
 	}
 	sweep_read(c, tp, now);

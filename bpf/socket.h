@@ -52,14 +52,6 @@ static __always_inline void address_from_v4(__u32 out[4], __be32 v4)
  * NAT changes them: so a client's socket on this node is matched to the server's, whatever
  * addresses either of them sees, and two namespaces with the same addresses are not confused.
  */
-static __always_inline __u64 numbers_of_server(struct tcp_sock *tp)
-{
-	__u32 peer = tp->rcv_nxt - (__u32)tp->bytes_received;
-	__u32 own = tp->snd_una - (__u32)tp->bytes_acked;
-
-	return (__u64)peer << 32 | own;
-}
-
 /* The same pair, from the client's end: its bytes_acked counts its own SYN, too. */
 static __always_inline __u64 numbers_of_client(struct tcp_sock *tp)
 {
@@ -80,6 +72,14 @@ static __always_inline __u64 numbers_probed(const struct tcp_sock *tp)
 
 #ifndef OLD_KERNEL
 
+static __always_inline __u64 numbers_of_server(struct tcp_sock *tp)
+{
+	__u32 peer = tp->rcv_nxt - (__u32)tp->bytes_received;
+	__u32 own = tp->snd_una - (__u32)tp->bytes_acked;
+
+	return (__u64)peer << 32 | own;
+}
+
 /* Made once, and read then: a load costs less than the helper's call, which takes `owner`. */
 static __always_inline __u64 socket_cookie(struct tcp_sock *tp, void *owner)
 {
@@ -96,6 +96,20 @@ static __always_inline __u64 socket_cookie_made(const struct tcp_sock *tp)
 
 #else
 
+/* Not everybody who asks has the socket's lock here: what is read twice alike was not changing. */
+static __always_inline __u64 numbers_of_server(const struct tcp_sock *tp)
+{
+	__u64 numbers = numbers_probed(tp), before;
+
+	for (int i = 0; i < 4; i++) {
+		before = numbers;
+		numbers = numbers_probed(tp);
+		if (numbers == before)
+			break;
+	}
+	return numbers;
+}
+
 /* Tracing programs can't have a cookie made before 5.12; the numbers are as good. */
 static __always_inline __u64 socket_cookie(struct tcp_sock *tp, void *owner)
 {
@@ -104,7 +118,7 @@ static __always_inline __u64 socket_cookie(struct tcp_sock *tp, void *owner)
 
 static __always_inline __u64 socket_cookie_made(const struct tcp_sock *tp)
 {
-	return numbers_probed(tp);
+	return numbers_of_server(tp);
 }
 
 #endif

@@ -150,7 +150,7 @@ struct mark_key {
 };
 
 #define CONNECTION_SLOTS 128
-#define SLOT_FILLING (~0ULL) /* no socket's cookie */
+#define SLOT_FILLING (1ULL << 63) /* no socket's cookie: they count up from 1, and down from -1 */
 
 struct connection_slot {
 	__u64 cookie; /* 0: free */

@@ -110,7 +110,7 @@ foreign() {
   grep -nHE '(^|[^A-Za-z0-9_.$}/])/(work|root|home|opt|srv|Users|mnt|usr/local/s?bin)/[A-Za-z0-9._-]' "${texts[@]}" && bad=1
   while IFS=: read -r file found; do
     name=${found##*/}
-    printf '%s\n' "${all[@]##*/}" | grep -qxF -e "$name" || { echo "$file: names $found, which is not in the tree" && bad=1; }
+    grep -qxF -e "$name" < <(printf '%s\n' "${all[@]##*/}") || { echo "$file: names $found, which is not in the tree" && bad=1; }
   done < <(grep -oHP '(?<![A-Za-z0-9_./$}-])[A-Za-z0-9_./-]*[A-Za-z0-9_-]\.(md|sh|bats)\b' "${texts[@]}" | sort -u)
   return $bad
 }

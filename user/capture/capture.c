@@ -308,7 +308,8 @@ int capture_sweep(struct capture *capture, bool everywhere)
 		return r;
 	if (everywhere)
 		capture->unswept = (uint64_t)r;
-	gone_swept(&capture->gone, start, r == 0);
+	/* what is not found is gone only where ends can have been missed */
+	gone_swept(&capture->gone, start, r == 0 && capture_misses(capture));
 	r = queues_update(&capture->queues, capture->bpf->maps.listeners, capture->bpf->bss->sweep,
 			  everywhere);
 	return r ? r : capture_bury(capture);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#define HASH_NONFATAL_OOM 1
 #include "gone.h"
 
 #include <errno.h>
@@ -52,6 +53,10 @@ int gone_add(struct gone *gone, const struct connection *connection)
 			return -ENOMEM;
 		caller->key = connection->key;
 		HASH_ADD(hh, gone->callers, key, sizeof(caller->key), caller);
+		if (!caller->hh.tbl) {
+			free(caller);
+			return -ENOMEM;
+		}
 	}
 	ledger_sum_counts(&caller->counts, &counts);
 	return 0;

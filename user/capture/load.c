@@ -73,6 +73,11 @@ static int fexit_fits(const struct btf *kernel, size_t choice, const char *funct
 		snprintf(why, HOOK_WHY, "fexit: bpf_get_func_ret came with 5.17");
 		return -ENOTSUP;
 	}
+	/* before 5.10.28 detaching frees the code that a thread in accept() will return to */
+	if (btf__find_by_name_kind(kernel, "bpf_tramp_image", BTF_KIND_STRUCT) < 0) {
+		snprintf(why, HOOK_WHY, "fexit: this kernel can't end it safely");
+		return -ENOTSUP;
+	}
 	arguments = hooks_arguments(kernel, function);
 	if (arguments == FEXIT_ARGUMENTS)
 		return 0;

@@ -93,6 +93,10 @@ static int look(uint32_t inum, void *arg)
 	if (!netns->known)
 		netns->first = netns->last;
 	netns->known = true;
+	/* another namespace has its number now */
+	if (netns->last.overflows < netns->first.overflows ||
+	    netns->last.drops < netns->first.drops)
+		netns->first = (struct queue_drops){};
 	return 0;
 }
 
@@ -157,7 +161,7 @@ int queues_update(struct queues *queues, struct bpf_map *listeners, uint32_t swe
 	}
 	if (!r && queues->n_netns)
 		r = look_all(queues);
-	for (size_t i = 0; i < queues->n_listening; i++) {
+	for (size_t i = 0; i < queues->n_listening && !r; i++) {
 		struct listening *listening = &queues->listening[i];
 		const struct queue_netns *netns = netns_find(queues, listening->netns);
 

@@ -144,22 +144,6 @@ static int take_hashed(const void *key, const void *value, void *arg)
 	return take_connection(arg, value);
 }
 
-int capture_connections(struct capture *capture,
-			int (*take)(const struct connection *connection, void *arg), void *arg)
-{
-	struct take_connections t = {capture, take, arg};
-	struct connection connection;
-	int r;
-
-	capture->n_netns = 0;
-	r = batch(bpf_map__fd(capture->bpf->maps.connections), sizeof(uint64_t),
-		  sizeof(struct connection), take_hashed, &t);
-	for (size_t i = 0; i < CONNECTION_SLOTS && !r; i++)
-		if (slots_copy_connection(&connection, &capture->bpf->bss->connection_slots[i]))
-			r = take_connection(&t, &connection);
-	return r;
-}
-
 /*
  * Whether a record is to be deleted: it ended in the queue, and nobody came for it (it may have
  * ended after `now`); or sweeps no longer find it.
@@ -214,6 +198,30 @@ int capture_bury(struct capture *capture)
 
 	for (size_t i = 0; i < CONNECTION_SLOTS && !r; i++)
 		r = bury_slot(capture, &capture->bpf->bss->connection_slots[i]);
+	return r;
+}
+
+int capture_connections(struct capture *capture,
+			int (*take)(const struct connection *connection, void *arg), void *arg)
+{
+	struct take_connections t = {capture, take, arg};
+	struct connection connection;
+	uint64_t now = monotonic_ns();
+	int r = 0;
+
+	/* sweeps do it, too, but a trace that shows nothing meanwhile does without */
+	if (now > capture->next_burial) {
+		capture->next_burial = now + LINGER_NS;
+		r = capture_bury(capture);
+	}
+	if (r)
+		return r;
+	capture->n_netns = 0;
+	r = batch(bpf_map__fd(capture->bpf->maps.connections), sizeof(uint64_t),
+		  sizeof(struct connection), take_hashed, &t);
+	for (size_t i = 0; i < CONNECTION_SLOTS && !r; i++)
+		if (slots_copy_connection(&connection, &capture->bpf->bss->connection_slots[i]))
+			r = take_connection(&t, &connection);
 	return r;
 }
 

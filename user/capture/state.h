@@ -37,6 +37,7 @@ struct capture {
 	uint64_t unswept;     /* namespaces that the snapshot could not look into */
 	struct gone gone;     /* connections that sweeps found gone */
 	struct queues queues; /* who listens, and who accepts */
+	uint64_t next_burial; /* of records that linger: see capture_bury() */
 	uint32_t *netns;      /* where connections were when they were last looked at, sorted */
 	size_t n_netns;
 };
