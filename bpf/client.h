@@ -29,8 +29,10 @@ static __always_inline void client_remember(void *map, void *slots, __u64 *hashe
 					    const struct client *client)
 {
 	struct client_slot *slot = client_slot(slots, key);
+	__u64 held = slot ? slot->key : 0;
 
-	if (slot && (slot->key == key || !compare_exchange(&slot->key, 0, key)))
+	if (slot && (held == key || ((!held || slot->client.flags & CLIENT_GONE) &&
+				     compare_exchange(&slot->key, held, key) == held)))
 		slot->client = *client;
 	else if (!bpf_map_update_elem(map, &key, client, BPF_NOEXIST))
 		__sync_fetch_and_add(hashed, 1);
@@ -87,14 +89,26 @@ static __always_inline void client_connected(struct tcp_sock *tp)
 	client_forget(CLIENTS_OF(connecting), (__u64)tp);
 }
 
-/* The client's socket is gone: its server's end may be on another node, and nobody have come for
- * it. */
+/*
+ * The client's socket is gone. Its server's end may be on another node, and nobody come for it; or
+ * a client that resets at once may be faster than its server's softirq. So a slot is only given
+ * free to be taken; and on an old kernel the map evicts what was used least recently.
+ */
 static __always_inline void client_gone(struct tcp_sock *tp, int oldstate)
 {
-	if (oldstate == TCP_SYN_SENT)
+	if (oldstate == TCP_SYN_SENT) {
 		client_forget(CLIENTS_OF(connecting), (__u64)tp);
+		return;
+	}
+#ifndef OLD_KERNEL
+	__u64 numbers = numbers_of_client(tp);
+	struct client_slot *slot = client_slot(&clients_slots, numbers);
+
+	if (slot && slot->key == numbers)
+		slot->client.flags |= CLIENT_GONE;
 	else
-		client_forget(CLIENTS_OF(clients), numbers_of_client(tp));
+		client_forget(CLIENTS_OF(clients), numbers);
+#endif
 }
 
 static __always_inline void client_changed(struct tcp_sock *tp, int oldstate, int newstate)

@@ -92,7 +92,8 @@ static __always_inline void caller_identify(struct connection *c, const struct s
 	c->key.cgroup = client.cgroup;
 	__builtin_memcpy(c->key.comm, client.comm, sizeof(c->key.comm));
 	c->key.netns = client.netns;
-	c->key.flags = client.flags | (client.netns == s->netns ? CALLER_SAME_NETNS : 0);
+	c->key.flags =
+		(client.flags & ~CLIENT_GONE) | (client.netns == s->netns ? CALLER_SAME_NETNS : 0);
 	c->pid = client.pid;
 }
 

@@ -40,6 +40,7 @@ enum caller_flag {
 		1, /* the connecting process is on this node: netns, cgroup and comm are known */
 	CALLER_KUBELET = 2,    /* and it is the process that owns the kubelet's port */
 	CALLER_SAME_NETNS = 4, /* client and server share a network namespace */
+	CLIENT_GONE = 8,       /* of struct client alone: its socket is closed */
 };
 
 /* A (local address, port) that is watched; address all zero: any address. Value of the map: the
