@@ -55,7 +55,7 @@ filter_of() { # KERNEL HOOK
   if is_best "$@" || [[ -n ${FILTER-}${FULL-} ]]; then
     echo "${FILTER:-.}"
   else
-    echo 'never accepted|500 connections|resets before accept|40 threads|two instances'
+    echo 'kretprobe|never accepted|500 connections|resets before accept|40 threads|two instances'
   fi
 }
 
@@ -156,11 +156,13 @@ finished() { # KERNEL HOOK STATUS: adds up, and shows what failed
 declare -A job_of began
 reap() { # waits for one of the guests
   local pid status
-  wait -n -p pid
+  # by their ids: otherwise a process substitution that has ended counts as one, too
+  wait -n -p pid "${!job_of[@]}"
   status=$?
   took[${job_of[$pid]/ /-}]=$((SECONDS - began[$pid]))
   # shellcheck disable=SC2086 # KERNEL HOOK
   finished ${job_of[$pid]} $status
+  unset "job_of[$pid]"
   running=$((running - 1))
 }
 
