@@ -40,3 +40,36 @@ wanted() {
   trace_stop
   same "accept hook" "$(accept_hook)" "$(wanted)"
 }
+
+probes() { # of the tracers that run, by the kernel's own list
+  grep -c '^r4096:whocalls/whocalls_accept_' /sys/kernel/tracing/kprobe_events || true
+}
+
+@test "kretprobe: threads that wait in accept() have an instance each" {
+  [[ $HOOK == kretprobe ]] || skip "skipped: of kretprobe only"
+  pod_add s 100.96.0.2
+  pod_add c 100.96.0.3
+  trace_start --port "$PORT"
+  same "probes" "$(probes)" 1
+  server_start s --mode http --blocking --threads 200
+  client_run many c --to 100.96.0.2 --mode http --connections 400 --concurrency 100
+  trace_stop
+  caller_is many opened=400 accepted=400 open=0
+  same "seen, missed, nmissed" "$(jq -c '.coverage.hooks[] | select(.program == "inet_csk_accept")
+    | [.seen, .missed, .nmissed]' "$T/out.json")" '[400,0,0]'
+  same "probes afterwards" "$(probes)" 0
+}
+
+@test "kretprobe: what a killed tracer left is removed by the next one" {
+  [[ $HOOK == kretprobe ]] || skip "skipped: of kretprobe only"
+  trace_start_as killed --port "$PORT"
+  kill -KILL "${TRACERS[$T/killed]}"
+  wait "${TRACERS[$T/killed]}" || true
+  same "probes of the killed one" "$(probes)" 1
+  trace_start --port "$PORT"
+  trace_start_as other --port "$PORT"
+  same "probes of two" "$(probes)" 2
+  trace_stop
+  trace_stop other
+  same "probes afterwards" "$(probes)" 0
+}

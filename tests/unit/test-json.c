@@ -308,9 +308,9 @@ static void check_document(json_t *json)
 	expect_number(json, "totals/kernel_opened", 9);
 	expect_keys(at(json, "coverage"), "hooks endpoints gaps lost notes");
 	expect_keys(at(json, "coverage/hooks/0"),
-		    "program hook why seen missed healed recursion_misses");
+		    "program hook why seen missed healed recursion_misses nmissed");
 	expect_keys(at(json, "coverage/hooks/1"),
-		    "program hook why seen missed healed recursion_misses");
+		    "program hook why seen missed healed recursion_misses nmissed");
 	expect_number(json, "coverage/hooks/0/seen", 5);
 	expect_number(json, "coverage/hooks/0/missed", 1);
 	expect_number(json, "coverage/hooks/0/healed", 3);

@@ -24,6 +24,8 @@ struct hook {
 	uint64_t healed;     /* likewise, that this one saw and the one before it missed */
 	/* of all runs, the target's or not: bpf_prog_info.recursion_misses */
 	uint64_t recursion_misses;
+	/* likewise, of a kretprobe: calls for which it had no instance left */
+	uint64_t nmissed;
 };
 #define REPORT_HOOKS 4
 
@@ -36,6 +38,7 @@ struct listening {
 	bool ended;         /* listens no more */
 	uint32_t queue;     /* connections in the accept queue, as of the last sweep */
 	uint32_t limit;     /* the queue is full when there are more */
+	bool counted;       /* the kernel's counters could be read; otherwise both are 0 */
 	uint64_t overflows; /* handshakes that were dropped because an accept queue was full */
 	uint64_t drops;     /* those, and the ones dropped for other reasons */
 };

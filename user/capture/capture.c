@@ -61,7 +61,9 @@ static int attach(struct capture *capture, int which, struct bpf_program *progra
 	char path[256];
 	int root;
 
-	if (which != SOCKOPS) {
+	if (program == capture->bpf->progs.inet_csk_accept_kretprobe) {
+		hook->link = kretprobe_attach(&capture->kretprobe, program, "inet_csk_accept");
+	} else if (which != SOCKOPS) {
 		hook->link = bpf_program__attach(program);
 	} else {
 		root = hooks_cgroup_root(path, sizeof(path));
@@ -221,6 +223,7 @@ int capture_open(struct capture **out, const struct capture_options *options, ch
 		return -ENOMEM;
 	}
 	capture->target = options->target;
+	capture->kretprobe = KRETPROBE_NONE;
 	r = capture_load(capture, options, error, error_size);
 	if (r)
 		goto failed;
@@ -272,6 +275,7 @@ void capture_free(struct capture *capture)
 	if (!capture)
 		return;
 	capture_stop(capture);
+	kretprobe_deinit(&capture->kretprobe);
 	ring_buffer__free(capture->ring);
 	whocalls_bpf__destroy(capture->bpf);
 	gone_deinit(&capture->gone);

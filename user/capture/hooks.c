@@ -20,6 +20,8 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
+#include "mount.h"
+
 /* What the kernel's BTF puts before a hook's name. */
 static const char *const btf_prefix[] = {
 	[HOOK_TP_BTF] = "btf_trace_", [HOOK_FEXIT] = "",         [HOOK_KRETPROBE] = "",
@@ -106,25 +108,18 @@ bool hooks_kernel_is(unsigned long major, unsigned long minor)
 	return !is_major || is_major > major || (is_major == major && is_minor >= minor);
 }
 
-/* Where securityfs is not mounted, a mount of our own that nobody else sees has the same file. */
+/* Where securityfs is not mounted, a mount of our own has the same file. */
 static int open_lockdown(void)
 {
-	int fd = open("/sys/kernel/security/lockdown", O_RDONLY | O_CLOEXEC);
-	int fs, mount;
+	int fd = open("/sys/kernel/security/lockdown", O_RDONLY | O_CLOEXEC), mount;
 
 	if (fd >= 0)
 		return fd;
-	fs = fsopen("securityfs", FSOPEN_CLOEXEC);
-	if (fs < 0)
+	mount = mount_private("securityfs", MOUNT_ATTR_RDONLY);
+	if (mount < 0)
 		return -1;
-	mount = fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0)
-			? -1
-			: fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_RDONLY);
-	if (mount >= 0) {
-		fd = openat(mount, "lockdown", O_RDONLY | O_CLOEXEC);
-		close(mount);
-	}
-	close(fs);
+	fd = openat(mount, "lockdown", O_RDONLY | O_CLOEXEC);
+	close(mount);
 	return fd;
 }
 

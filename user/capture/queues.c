@@ -165,6 +165,7 @@ int queues_update(struct queues *queues, struct bpf_map *listeners, uint32_t swe
 		struct listening *listening = &queues->listening[i];
 		const struct queue_netns *netns = netns_find(queues, listening->netns);
 
+		listening->counted = netns->known;
 		listening->overflows = netns->last.overflows - netns->first.overflows;
 		listening->drops = netns->last.drops - netns->first.drops;
 	}

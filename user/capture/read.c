@@ -324,6 +324,8 @@ int capture_report(struct capture *capture, struct report *report)
 		hook->why = attached->why;
 		hook->seen = totals.seen[witnesses[i]];
 		hook->recursion_misses = recursion_misses(bpf[i]);
+		if (i == ACCEPT)
+			hook->nmissed = kretprobe_missed(&capture->kretprobe);
 		if (hook->hook)
 			count_misses(hook, i, &totals, report->opened,
 				     capture->hooks[SOCKOPS].name[0]);

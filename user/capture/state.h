@@ -8,6 +8,7 @@
 #include "capture.h"
 #include "gone.h"
 #include "hooks.h"
+#include "kretprobe.h"
 #include "queues.h"
 #include "whocalls.skel.h" /* the same for both builds of the BPF side */
 
@@ -29,6 +30,7 @@ struct capture {
 	const struct target *target;
 	struct attached hooks[REPORT_HOOKS];
 	struct bpf_program *accept; /* NULL: none */
+	struct kretprobe kretprobe; /* of accept, if it is one */
 	void (*take)(const struct event *event, void *arg);
 	void *arg;
 	uint64_t started;

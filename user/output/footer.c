@@ -227,6 +227,7 @@ void footer_print_totals(FILE *file, const struct report *report,
 
 static void print_hook(FILE *file, const struct hook *hook, const struct table_options *options)
 {
+	uint64_t skipped = hook->recursion_misses + hook->nmissed;
 	char text[SENTENCE] = "";
 
 	format_append(text, sizeof(text), "  %-16s  ", hook->program);
@@ -239,10 +240,9 @@ static void print_hook(FILE *file, const struct hook *hook, const struct table_o
 		      hook->seen, hook->missed);
 	if (hook->healed)
 		format_append(text, sizeof(text), ", %" PRIu64 " healed", hook->healed);
-	if (hook->recursion_misses)
-		format_append(text, sizeof(text), ", %" PRIu64 " %s skipped by the kernel",
-			      hook->recursion_misses,
-			      plural(hook->recursion_misses, "run", "runs"));
+	if (skipped)
+		format_append(text, sizeof(text), ", %" PRIu64 " %s skipped by the kernel", skipped,
+			      plural(skipped, "run", "runs"));
 	if (hook->why && *hook->why)
 		format_append(text, sizeof(text), " (%s)", hook->why);
 	say(file, options, false, "%s", text);

@@ -9,12 +9,14 @@ static json_t *json_hook(const struct hook *hook)
 	json_t *counts;
 
 	if (hook->hook)
-		counts = json_pack("{s:I, s:I, s:I, s:I}", "seen", (json_int_t)hook->seen, "missed",
-				   (json_int_t)hook->missed, "healed", (json_int_t)hook->healed,
-				   "recursion_misses", (json_int_t)hook->recursion_misses);
+		counts = json_pack("{s:I, s:I, s:I, s:I, s:I}", "seen", (json_int_t)hook->seen,
+				   "missed", (json_int_t)hook->missed, "healed",
+				   (json_int_t)hook->healed, "recursion_misses",
+				   (json_int_t)hook->recursion_misses, "nmissed",
+				   (json_int_t)hook->nmissed);
 	else
-		counts = json_pack("{s:n, s:n, s:n, s:n}", "seen", "missed", "healed",
-				   "recursion_misses");
+		counts = json_pack("{s:n, s:n, s:n, s:n, s:n}", "seen", "missed", "healed",
+				   "recursion_misses", "nmissed");
 	if (json_object_update(json, counts)) {
 		json_decref(json);
 		json = NULL;
@@ -37,6 +39,11 @@ json_t *json_hooks(const struct report *report)
 	return NULL;
 }
 
+static json_t *json_counted(bool counted, uint64_t n)
+{
+	return counted ? json_integer((json_int_t)n) : json_null();
+}
+
 static json_t *json_listening(const struct report *report, size_t endpoint)
 {
 	json_t *all = json_array();
@@ -47,13 +54,13 @@ static json_t *json_listening(const struct report *report, size_t endpoint)
 
 		if (one->endpoint == endpoint)
 			r = json_array_append_new(
-				all, json_pack("{s:o, s:i, s:I, s:b, s:I, s:I, s:I, s:I}",
+				all, json_pack("{s:o, s:i, s:I, s:b, s:I, s:I, s:o, s:o}",
 					       "address", json_address(&one->address), "port",
 					       (int)one->port, "netns", (json_int_t)one->netns,
 					       "ended", one->ended, "queue", (json_int_t)one->queue,
 					       "limit", (json_int_t)one->limit, "overflows",
-					       (json_int_t)one->overflows, "drops",
-					       (json_int_t)one->drops));
+					       json_counted(one->counted, one->overflows), "drops",
+					       json_counted(one->counted, one->drops)));
 	}
 	if (!r)
 		return all;
