@@ -73,8 +73,12 @@ static struct btf *examine_btf(struct examination *examination, const char *file
 	char error[128] = "";
 	struct stat st;
 
-	if (!btf)
-		libbpf_strerror(errno, error, sizeof(error));
+	/* of a file that isn't there libbpf says "no such process", so errno is asked for first */
+	if (!btf) {
+		int r = errno;
+
+		libbpf_strerror(access(path, R_OK) ? errno : r, error, sizeof(error));
+	}
 	if (!btf)
 		line(examination, false, NEEDED, "BTF",
 		     "%s: %s; a kernel with CONFIG_DEBUG_INFO_BTF=y has it, for others give a file with the "
