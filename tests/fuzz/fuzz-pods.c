@@ -76,6 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct pods *pods = pods_new();
 	struct address address = {.word = {1, 2, 3, 4}};
+	const struct pod *pod;
 	char error[256] = "";
 	FILE *file;
 	int r;
@@ -89,10 +90,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	REQUIRE(r < 0 || is_json(data, size));
 	for (const char *c = error; *c; c++)
 		REQUIRE(*c >= ' ' && *c <= '~');
-	for (size_t i = 0; i < pods_count(pods); i++)
-		look_up(pods, pods_get(pods, i));
-	for (size_t i = 0; i < pods_count(pods) && i < 4; i++) {
-		const struct pod_name *name = &pods_get(pods, i)->name;
+	for (pod = pods_next(pods, NULL); pod; pod = pods_next(pods, pod))
+		look_up(pods, pod);
+	pod = pods_next(pods, NULL);
+	for (size_t i = 0; pod && i < 4; i++, pod = pods_next(pods, pod)) {
+		const struct pod_name *name = pods_name(pod);
 
 		resolve(pods, name->namespace, name->workload);
 		resolve(pods, name->namespace, name->uid);

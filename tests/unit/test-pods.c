@@ -99,10 +99,21 @@ static const struct pod_name *by_address(const struct pods *pods, const char *te
 
 static const struct pod *find(const struct pods *pods, const char *name)
 {
-	for (size_t i = 0; i < pods_count(pods); i++)
-		if (strcmp(pods_get(pods, i)->name.pod, name) == 0)
-			return pods_get(pods, i);
+	const struct pod *pod;
+
+	for (pod = pods_next(pods, NULL); pod; pod = pods_next(pods, pod))
+		if (strcmp(pod->name.pod, name) == 0)
+			return pod;
 	return NULL;
+}
+
+static const struct pod *nth(const struct pods *pods, size_t n)
+{
+	const struct pod *pod = pods_next(pods, NULL);
+
+	while (pod && n--)
+		pod = pods_next(pods, pod);
+	return pod;
 }
 
 static void assert_workload(const struct pods *pods, const char *pod, const char *kind,
@@ -169,12 +180,12 @@ static void read_owned(struct pods *pods, const char *kind, const char *name, co
 	char text[1024];
 
 	snprintf(text, sizeof(text),
-		 LIST(POD("%s-x", "u",
+		 LIST(POD("%s-x", "u-%s",
 			  ",\"ownerReferences\":[{\"kind\":\"Other\",\"name\":\"other\","
 			  "\"controller\":false},{\"kind\":\"%s\",\"name\":\"%s\","
 			  "\"controller\":true}]",
 			  STARTED("%s"))),
-		 name, kind, name, started);
+		 name, name, kind, name, started);
 	assert_read(pods, text);
 }
 
@@ -206,7 +217,7 @@ static void test_cron_jobs(void **state)
 		const struct pod_name *name;
 
 		read_owned(pods, "Job", cases[i].job, cases[i].started);
-		name = &pods_get(pods, i)->name;
+		name = &nth(pods, i)->name;
 		assert_string_equal(name->kind, cases[i].kind);
 		assert_string_equal(name->workload, cases[i].workload);
 	}
@@ -346,7 +357,7 @@ static void test_missing_and_null_fields(void **state)
 				   "\"podIPs\":null,\"podIP\":null,\"startTime\":null,"
 				   "\"hostIP\":\"\",\"phase\":null")));
 	assert_int_equal(pods_count(pods), 2);
-	assert_int_equal(pods_get(pods, 1)->n_addresses, 0);
+	assert_int_equal(nth(pods, 1)->n_addresses, 0);
 }
 
 static void test_addresses(void **state)
@@ -725,6 +736,75 @@ static void test_standard_input(void **state)
 	close(saved);
 }
 
+/* --- over time --- */
+
+static void test_gone(void **state)
+{
+	struct pods *pods = *state;
+
+	assert_read(pods,
+		    LIST(POD("a", "ua", "", STARTED("1970-01-01T00:00:10Z") "," IP("10.0.0.1"))));
+	pods_gone(pods, "ua", 20 * SECOND);
+	assert_string_equal(by_address(pods, "10.0.0.1", 19 * SECOND)->pod, "a");
+	assert_null(by_address(pods, "10.0.0.1", 20 * SECOND));
+	assert_null(by_address(pods, "10.0.0.1", 9 * SECOND));
+	/* the address goes to another namespace's pod */
+	assert_read(pods,
+		    LIST(POD("b", "ub", "", STARTED("1970-01-01T00:00:30Z") "," IP("10.0.0.1"))));
+	assert_string_equal(by_address(pods, "10.0.0.1", 15 * SECOND)->pod, "a");
+	assert_null(by_address(pods, "10.0.0.1", 25 * SECOND));
+	assert_string_equal(by_address(pods, "10.0.0.1", 31 * SECOND)->pod, "b");
+	assert_int_equal(pods_next(pods, NULL)->ended, 20 * SECOND);
+	pods_gone(pods, "nobody", 1);
+}
+
+/* What no list has any more is gone; what comes twice is the same. */
+static void test_lists(void **state)
+{
+	struct pods *pods = *state;
+
+	assert_read(pods, LIST(POD("a", "ua", "", IP("10.0.0.1")) "," POD("b", "ub", "",
+									  IP("10.0.0.2"))));
+	pods_list_begin(pods);
+	assert_read(pods, LIST(POD("b", "ub", "", IP("10.0.0.2"))));
+	pods_list_end(pods, 7 * SECOND);
+	assert_int_equal(pods_count(pods), 2);
+	assert_int_equal(find(pods, "a")->ended, 7 * SECOND);
+	assert_int_equal(find(pods, "b")->ended, 0);
+	assert_null(by_address(pods, "10.0.0.1", 8 * SECOND));
+	assert_non_null(by_address(pods, "10.0.0.2", 8 * SECOND));
+}
+
+/* Nobody forgets whom somebody was named after. */
+static void test_expire(void **state)
+{
+	struct pods *pods = *state;
+
+	assert_read(pods, LIST(POD("a", "ua", "", IP("10.0.0.1")) "," POD("b", "ub", "",
+									  IP("10.0.0.2"))));
+	pods_gone(pods, "ua", 1 * SECOND);
+	pods_gone(pods, "ub", 1 * SECOND);
+	assert_non_null(by_address(pods, "10.0.0.2", 0));
+	pods_expire(pods, 3600 * SECOND);
+	assert_int_equal(pods_count(pods), 2);
+	pods_expire(pods, 3601 * SECOND);
+	assert_int_equal(pods_count(pods), 1);
+	assert_null(by_address(pods, "10.0.0.1", 0));
+	assert_string_equal(by_address(pods, "10.0.0.2", 0)->pod, "b");
+}
+
+/* A pod whose sandbox was made anew. */
+static void test_address_changes(void **state)
+{
+	struct pods *pods = *state;
+
+	assert_read(pods, LIST(POD("a", "ua", "", IP("10.0.0.1"))));
+	assert_read(pods, LIST(POD("a", "ua", "", IP("10.0.0.3"))));
+	assert_int_equal(pods_count(pods), 1);
+	assert_null(by_address(pods, "10.0.0.1", 1 * SECOND));
+	assert_string_equal(by_address(pods, "10.0.0.3", 1 * SECOND)->pod, "a");
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -737,6 +817,8 @@ int main(void)
 		TEST(test_real_kubectl),   TEST(test_real_api),
 		TEST(test_forms),          TEST(test_missing_and_null_fields),
 		TEST(test_addresses),      TEST(test_address_over_time),
+		TEST(test_gone),           TEST(test_lists),
+		TEST(test_expire),         TEST(test_address_changes),
 		TEST(test_nodes),          TEST(test_many),
 		TEST(test_nothing_read),   TEST(test_not_json),
 		TEST(test_trailing),       TEST(test_truncated),

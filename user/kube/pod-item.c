@@ -117,12 +117,39 @@ static void read_spec(struct reader *reader, const json_t *spec, struct pod *pod
 	read_containers(reader, spec, "spec.initContainers", true, pod);
 }
 
+/* In whole seconds: it may have called for the rest of that one. */
+static int64_t read_finished(struct reader *reader, const json_t *status)
+{
+	const json_t *containers =
+		field_get(reader, status, "status.containerStatuses", JSON_ARRAY);
+	int64_t last = 0;
+	json_t *container;
+	size_t i;
+
+	json_array_foreach (containers, i, container) {
+		const json_t *state, *terminated;
+		int64_t finished;
+
+		if (!field_check(reader, container, "status.containerStatuses", JSON_OBJECT))
+			return 0;
+		state = field_get(reader, container, "containerStatuses.state", JSON_OBJECT);
+		terminated = field_get(reader, state, "state.terminated", JSON_OBJECT);
+		finished = field_time(reader, terminated, "terminated.finishedAt");
+		if (!finished)
+			return 0;
+		if (finished > last)
+			last = finished;
+	}
+	return last ? last + INT64_C(1000000000) : 0;
+}
+
 static void read_status(struct reader *reader, const json_t *status, struct pod_item *item)
 {
 	const char *phase = field_text(reader, status, "status.phase");
 	struct addresses own = {.at = item->pod.addresses};
 
 	item->completed = !strcmp(phase, "Succeeded") || !strcmp(phase, "Failed");
+	item->finished = read_finished(reader, status);
 	item->pod.started = field_time(reader, status, "status.startTime");
 	read_addresses(reader, status, "status.podIPs", "status.podIP", &own);
 	item->pod.addresses = own.at;

@@ -24,6 +24,7 @@ struct pod_item {
 	struct pod pod;
 	size_t workload_length;
 	bool completed;         /* Succeeded or Failed: its addresses may be another's by now */
+	int64_t finished;       /* when its last container ended; 0: one runs, or not told */
 	struct addresses hosts; /* of its node: status.hostIPs, or status.hostIP */
 };
 

@@ -41,7 +41,7 @@ static int take_pod(struct list *list, const json_t *json)
 
 	if (r || list->item.completed)
 		return r;
-	return pods_store(list->pods, &list->item) ? reader_fail_memory(list->reader) : 0;
+	return pods_put(list->pods, &list->item, 0) ? reader_fail_memory(list->reader) : 0;
 }
 
 static int read_item(struct list *list)
@@ -232,9 +232,6 @@ int pods_read(struct pods *pods, FILE *file, const char *name, char *error, size
 	list.top = json_object();
 	if (list.reader && list.top) {
 		r = read_document(&list);
-		/* also after an error: what was read before it stays, and must be found */
-		if (pods_index(pods))
-			r = reader_fail_memory(list.reader);
 	} else {
 		snprintf(error, error_size, "%s: there is no memory to read it", name);
 		r = -ENOMEM;

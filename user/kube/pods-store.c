@@ -5,21 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Makes room for one more element: the array, moved or not, or NULL. */
-static void *grow(void *array, size_t n, size_t *room, size_t size)
-{
-	size_t more = *room + *room / 2 + 8;
+#define REMEMBERED (INT64_C(3600) * 1000000000)
 
-	if (n < *room)
-		return array;
-	array = reallocarray(array, more, size);
-	if (array)
-		*room = more;
-	return array;
-}
-
-static const char *intern(struct pods *pods, const char *text, size_t length)
+static const char *intern(struct pods *pods, const char *text)
 {
+	size_t length = strlen(text);
 	struct interned *string;
 
 	HASH_FIND(hh, pods->strings, text, length, string);
@@ -28,139 +18,329 @@ static const char *intern(struct pods *pods, const char *text, size_t length)
 	string = arena_alloc(&pods->arena, sizeof(*string) + length + 1, _Alignof(struct interned));
 	if (!string)
 		return NULL;
-	memcpy(string->text, text, length);
-	string->text[length] = '\0';
+	memcpy(string->text, text, length + 1);
 	HASH_ADD_KEYPTR(hh, pods->strings, string->text, length, string);
 	return string->hh.tbl ? string->text : NULL;
 }
 
-static const char *intern_all(struct pods *pods, const char *text)
+int pods_put_node(struct pods *pods, const struct address *address, const char *name)
 {
-	return intern(pods, text, strlen(text));
-}
-
-static int store_node(struct pods *pods, const struct address *address, const char *name)
-{
+	const char *interned = intern(pods, name);
 	struct node *node;
 
+	if (!interned)
+		return -ENOMEM;
 	HASH_FIND(hh, pods->nodes, address, sizeof(*address), node);
 	if (node) {
-		node->name = name;
+		node->name = interned;
 		return 0;
 	}
 	node = arena_alloc(&pods->arena, sizeof(*node), _Alignof(struct node));
 	if (!node)
 		return -ENOMEM;
 	node->address = *address;
-	node->name = name;
+	node->name = interned;
 	HASH_ADD(hh, pods->nodes, address, sizeof(node->address), node);
 	return node->hh.tbl ? 0 : -ENOMEM;
 }
 
-static int store_holding(struct pods *pods, const struct address *address, const struct pod *pod)
-{
-	struct holding *holdings =
-		grow(pods->holdings, pods->n_holdings, &pods->holdings_room, sizeof(*holdings));
+/* --- addresses --- */
 
-	if (!holdings)
+static struct holder *holder_of(struct pods *pods, const struct address *address, bool make)
+{
+	struct holder *holder;
+
+	HASH_FIND(hh, pods->holders, address, sizeof(*address), holder);
+	if (holder || !make)
+		return holder;
+	holder = calloc(1, sizeof(*holder));
+	if (!holder)
+		return NULL;
+	holder->address = *address;
+	HASH_ADD(hh, pods->holders, address, sizeof(holder->address), holder);
+	if (holder->hh.tbl)
+		return holder;
+	free(holder);
+	return NULL;
+}
+
+/* Newest first; of two that start in the same second the one that was told later. */
+static int hold(struct pods *pods, const struct address *address, struct stored *stored,
+		int64_t from)
+{
+	struct holder *holder = holder_of(pods, address, true);
+	struct holding *holding = calloc(1, sizeof(*holding)), **at;
+
+	if (!holder || !holding) {
+		free(holding);
 		return -ENOMEM;
-	pods->holdings = holdings;
-	holdings[pods->n_holdings++] = (struct holding){address, pod};
+	}
+	*holding = (struct holding){.stored = stored, .from = from};
+	for (at = &holder->newest; *at && (*at)->from > from; at = &(*at)->older)
+		;
+	holding->older = *at;
+	*at = holding;
 	return 0;
 }
 
-/* A copy with strings and arrays of its own; NULL: no memory. */
-static struct pod *copy_pod(struct pods *pods, const struct pod_item *item)
+static struct holding *holding_of(struct pods *pods, const struct address *address,
+				  const struct stored *stored)
 {
-	struct arena *arena = &pods->arena;
-	const struct pod *from = &item->pod;
-	struct pod *pod = arena_copy(arena, from, sizeof(*pod), _Alignof(struct pod));
-	struct pod_name *name;
+	struct holder *holder = holder_of(pods, address, false);
+	struct holding *holding = holder ? holder->newest : NULL;
 
-	if (!pod)
-		return NULL;
-	name = &pod->name;
-	name->namespace = intern_all(pods, from->name.namespace);
-	name->pod = arena_string(arena, from->name.pod);
-	name->uid = arena_string(arena, from->name.uid);
-	name->kind = intern_all(pods, from->name.kind);
-	name->node = intern_all(pods, from->name.node);
-	pod->owner = intern_all(pods, from->owner);
-	/* A bare pod's name is already there. */
-	name->workload = from->name.workload == from->name.pod
-				 ? name->pod
-				 : intern(pods, from->name.workload, item->workload_length);
-	pod->addresses =
-		arena_copy(arena, from->addresses, from->n_addresses * sizeof(*from->addresses),
-			   _Alignof(struct address));
-	pod->ports = arena_copy(arena, from->ports, from->n_ports * sizeof(*from->ports),
-				_Alignof(uint16_t));
-	if (!name->namespace || !name->pod || !name->uid || !name->kind || !name->node ||
-	    !pod->owner || !name->workload || !pod->addresses || !pod->ports)
-		return NULL;
-	return pod;
+	while (holding && (holding->stored != stored || holding->until))
+		holding = holding->older;
+	return holding;
 }
 
-int pods_store(struct pods *pods, const struct pod_item *item)
+static void release(struct pods *pods, const struct address *address, struct stored *stored,
+		    int64_t until)
 {
-	struct pod **array = grow(pods->pods, pods->n_pods, &pods->pods_room, sizeof(*array));
-	struct pod *pod;
+	struct holding *holding = holding_of(pods, address, stored);
+
+	if (holding)
+		holding->until = until > holding->from ? until : holding->from + 1;
+}
+
+static bool has_address(const struct address *addresses, size_t n, const struct address *address)
+{
+	for (size_t i = 0; i < n; i++)
+		if (address_equal(&addresses[i], address))
+			return true;
+	return false;
+}
+
+/* A pod whose sandbox is made again has another address then. */
+static int change_addresses(struct pods *pods, struct stored *stored, const struct pod *new,
+			    int64_t now)
+{
+	struct pod *pod = &stored->pod;
+	struct address *addresses = NULL;
+	/* the first ones are its own since it started; later ones since we hear of them */
+	int64_t from = pod->n_addresses ? now : new->started;
 	int r = 0;
 
-	if (!array)
-		return -ENOMEM;
-	pods->pods = array;
-	pod = copy_pod(pods, item);
-	if (!pod)
-		return -ENOMEM;
-	array[pods->n_pods++] = pod;
-	for (size_t i = 0; !r && !pod->host_network && i < pod->n_addresses; i++)
-		r = store_holding(pods, &pod->addresses[i], pod);
-	for (size_t i = 0; !r && *pod->name.node && i < item->hosts.n; i++)
-		r = store_node(pods, &item->hosts.at[i], pod->name.node);
+	if (new->n_addresses) {
+		addresses = malloc(new->n_addresses * sizeof(*addresses));
+		if (!addresses)
+			return -ENOMEM;
+		memcpy(addresses, new->addresses, new->n_addresses * sizeof(*addresses));
+	}
+	for (size_t i = 0; i < pod->n_addresses; i++)
+		if (!has_address(new->addresses, new->n_addresses, &pod->addresses[i]))
+			release(pods, &pod->addresses[i], stored, now);
+	for (size_t i = 0; i < new->n_addresses && !new->host_network && !r; i++)
+		if (!has_address(pod->addresses, pod->n_addresses, &new->addresses[i]))
+			r = hold(pods, &new->addresses[i], stored, from);
+	free(pod->addresses);
+	pod->addresses = addresses;
+	pod->n_addresses = new->n_addresses;
 	return r;
 }
 
-int pods_compare(const struct address *a, int64_t a_started, const struct address *b,
-		 int64_t b_started)
+static void end(struct pods *pods, struct stored *stored, int64_t when)
 {
-	int order = memcmp(a, b, sizeof(*a));
+	struct pod *pod = &stored->pod;
 
-	return order ? order : (a_started > b_started) - (a_started < b_started);
+	if (pod->ended)
+		return;
+	pod->ended = when;
+	for (size_t i = 0; i < pod->n_addresses; i++)
+		release(pods, &pod->addresses[i], stored, when);
 }
 
-static int compare_holdings(const void *a, const void *b)
-{
-	const struct holding *x = a;
-	const struct holding *y = b;
-	int order = pods_compare(x->address, x->pod->started, y->address, y->pod->started);
+/* --- pods --- */
 
-	/* Any order will do, if it is the same each time. */
-	return order ? order : strcmp(x->pod->name.uid, y->pod->name.uid);
+static char *append(char **at, const char *text, size_t length)
+{
+	char *start = *at;
+
+	memcpy(start, text, length);
+	start[length] = '\0';
+	*at += length + 1;
+	return start;
 }
 
-int pods_compare_uids(const void *a, const void *b)
+/* With its names; the rest is what changes. NULL: no memory. */
+static struct stored *make(struct pods *pods, const struct pod_item *item)
 {
-	const struct pod *const *x = a;
-	const struct pod *const *y = b;
+	const struct pod *from = &item->pod;
+	size_t pod_length = strlen(from->name.pod), uid_length = strlen(from->name.uid),
+	       owner_length = strlen(from->owner);
+	bool bare = from->name.workload == from->name.pod;
+	struct stored *stored = calloc(1, sizeof(*stored) + pod_length + uid_length + owner_length +
+						  item->workload_length + 4);
+	struct pod_name *name;
+	char *text;
 
-	return strcmp((*x)->name.uid, (*y)->name.uid);
+	if (!stored)
+		return NULL;
+	text = stored->text;
+	name = &stored->pod.name;
+	name->namespace = intern(pods, from->name.namespace);
+	name->kind = intern(pods, from->name.kind);
+	name->node = "";
+	name->pod = append(&text, from->name.pod, pod_length);
+	name->uid = append(&text, from->name.uid, uid_length);
+	stored->pod.owner = append(&text, from->owner, owner_length);
+	/* a bare pod's name is already there */
+	name->workload =
+		bare ? name->pod : append(&text, from->name.workload, item->workload_length);
+	stored->pod.host_network = from->host_network;
+	if (!name->namespace || !name->kind)
+		goto failed;
+	HASH_ADD_KEYPTR(hh, pods->pods, name->uid, uid_length, stored);
+	if (stored->hh.tbl)
+		return stored;
+failed:
+	free(stored);
+	return NULL;
 }
 
-int pods_index(struct pods *pods)
+static struct stored *find(const struct pods *pods, const char *uid)
 {
-	const struct pod **by_uid;
+	struct stored *stored;
 
-	if (!pods->n_pods)
+	HASH_FIND(hh, pods->pods, uid, strlen(uid), stored);
+	return stored;
+}
+
+static int change_ports(struct pod *pod, const struct pod *new)
+{
+	uint16_t *ports = NULL;
+
+	if (pod->n_ports == new->n_ports &&
+	    (!new->n_ports || !memcmp(pod->ports, new->ports, new->n_ports * sizeof(*ports))))
 		return 0;
-	if (pods->n_holdings)
-		qsort(pods->holdings, pods->n_holdings, sizeof(*pods->holdings), compare_holdings);
-	by_uid = reallocarray(pods->by_uid, pods->n_pods, sizeof(*by_uid));
-	if (!by_uid)
-		return -ENOMEM;
-	memcpy(by_uid, pods->pods, pods->n_pods * sizeof(*by_uid));
-	qsort(by_uid, pods->n_pods, sizeof(*by_uid), pods_compare_uids);
-	pods->by_uid = by_uid;
-	pods->n_by_uid = pods->n_pods;
+	if (new->n_ports) {
+		ports = malloc(new->n_ports * sizeof(*ports));
+		if (!ports)
+			return -ENOMEM;
+		memcpy(ports, new->ports, new->n_ports * sizeof(*ports));
+	}
+	free(pod->ports);
+	pod->ports = ports;
+	pod->n_ports = new->n_ports;
 	return 0;
+}
+
+int pods_put(struct pods *pods, const struct pod_item *item, int64_t now)
+{
+	struct stored *stored = find(pods, item->pod.name.uid);
+	const char *node = intern(pods, item->pod.name.node);
+	int r = 0;
+
+	if (!stored)
+		stored = make(pods, item);
+	if (!stored || !node)
+		return -ENOMEM;
+	stored->list = pods->list;
+	stored->pod.name.node = node;
+	stored->pod.started = item->pod.started;
+	if (!stored->pod.ended)
+		r = change_addresses(pods, stored, &item->pod, now);
+	if (!r)
+		r = change_ports(&stored->pod, &item->pod);
+	if (item->completed)
+		end(pods, stored, item->finished ? item->finished : now);
+	for (size_t i = 0; !r && *node && i < item->hosts.n; i++)
+		r = pods_put_node(pods, &item->hosts.at[i], node);
+	return r;
+}
+
+void pods_gone(struct pods *pods, const char *uid, int64_t when)
+{
+	struct stored *stored = find(pods, uid);
+
+	if (stored)
+		end(pods, stored, when);
+}
+
+void pods_list_begin(struct pods *pods)
+{
+	pods->list++;
+}
+
+void pods_list_end(struct pods *pods, int64_t now)
+{
+	struct stored *stored, *next;
+
+	HASH_ITER (hh, pods->pods, stored, next)
+		if (stored->list != pods->list)
+			end(pods, stored, now);
+}
+
+static void forget_address(struct pods *pods, const struct address *address,
+			   const struct stored *stored)
+{
+	struct holder *holder = holder_of(pods, address, false);
+	struct holding **at = holder ? &holder->newest : NULL, *holding;
+
+	while (at && *at) {
+		holding = *at;
+		if (holding->stored != stored) {
+			at = &holding->older;
+			continue;
+		}
+		*at = holding->older;
+		free(holding);
+	}
+	if (holder && !holder->newest) {
+		HASH_DELETE(hh, pods->holders, holder);
+		free(holder);
+	}
+}
+
+static void stored_free(struct stored *stored)
+{
+	free(stored->pod.addresses);
+	free(stored->pod.ports);
+	free(stored);
+}
+
+void pods_expire(struct pods *pods, int64_t now)
+{
+	struct stored *stored, *next;
+
+	HASH_ITER (hh, pods->pods, stored, next) {
+		if (!stored->pod.ended || stored->named || stored->pod.ended + REMEMBERED > now)
+			continue;
+		for (size_t i = 0; i < stored->pod.n_addresses; i++)
+			forget_address(pods, &stored->pod.addresses[i], stored);
+		HASH_DELETE(hh, pods->pods, stored);
+		stored_free(stored);
+	}
+}
+
+struct pods *pods_new(void)
+{
+	return calloc(1, sizeof(struct pods));
+}
+
+void pods_free(struct pods *pods)
+{
+	struct stored *stored, *next;
+	struct holder *holder, *next_holder;
+
+	if (!pods)
+		return;
+	HASH_ITER (hh, pods->holders, holder, next_holder) {
+		while (holder->newest) {
+			struct holding *holding = holder->newest;
+
+			holder->newest = holding->older;
+			free(holding);
+		}
+		HASH_DELETE(hh, pods->holders, holder);
+		free(holder);
+	}
+	HASH_ITER (hh, pods->pods, stored, next) {
+		HASH_DELETE(hh, pods->pods, stored);
+		stored_free(stored);
+	}
+	HASH_CLEAR(hh, pods->strings);
+	HASH_CLEAR(hh, pods->nodes);
+	arena_free(&pods->arena);
+	free(pods);
 }

@@ -25,39 +25,41 @@ struct node {
 	UT_hash_handle hh;
 };
 
-/* An address and one pod that holds it. */
+struct stored {
+	struct pod pod;
+	uint32_t list;     /* the last list that had it */
+	bool named;        /* somebody has its pod_name: it is never freed before the store */
+	UT_hash_handle hh; /* by UID */
+	char text[];       /* strings of its own */
+};
+
+/* For how long a pod had an address. */
 struct holding {
-	const struct address *address;
-	const struct pod *pod;
+	struct stored *stored;
+	struct holding *older; /* of the same address, by `from` */
+	int64_t from;
+	int64_t until; /* 0: it still has it */
+};
+
+struct holder {
+	struct address address;
+	struct holding *newest;
+	UT_hash_handle hh;
 };
 
 struct pods {
-	struct arena arena; /* the pods, and all that they point to */
+	struct arena arena; /* strings that many share, and nodes: there are few */
 	struct interned *strings;
 	struct node *nodes;
-	struct pod **pods; /* in the order of reading; each stays where it is */
-	size_t n_pods;
-	size_t pods_room;
-	/* Sorted arrays and no hashes: a hash costs 56 bytes more for each pod and each address. */
-	struct holding *holdings; /* by address, then by start */
-	size_t n_holdings;
-	size_t holdings_room;
-	const struct pod **by_uid;
-	size_t n_by_uid;
+	struct stored *pods;
+	struct holder *holders;
+	uint32_t list; /* number of the list that is read, or was read last */
 };
 
-/* Keeps a copy of the pod and of what it tells of its node. It is found once pods_index() was
- * called. 0 or -ENOMEM. */
-int pods_store(struct pods *pods, const struct pod_item *item);
-
-/* Sorts what was stored, so that it is found. 0 or -ENOMEM (some may not be found by UID). */
-int pods_index(struct pods *pods);
-
-/* The order of holdings: negative, 0 or positive. */
-int pods_compare(const struct address *a, int64_t a_started, const struct address *b,
-		 int64_t b_started);
-
-/* The order of by_uid; each is a const struct pod **. */
-int pods_compare_uids(const void *a, const void *b);
+/*
+ * Adds a pod or brings it up to date, by its UID. `now` (ns since 1970): when that was told. A
+ * completed pod holds its addresses no more from when its last container ended. 0 or -ENOMEM.
+ */
+int pods_put(struct pods *pods, const struct pod_item *item, int64_t now);
 
 #endif

@@ -5,55 +5,46 @@
 
 #include "pods-store.h"
 
-struct pods *pods_new(void)
+static struct stored *stored_of(const struct pod *pod)
 {
-	return calloc(1, sizeof(struct pods));
+	return (struct stored *)((char *)pod - offsetof(struct stored, pod));
 }
 
-void pods_free(struct pods *pods)
+static const struct pod_name *hand_out(struct stored *stored)
 {
-	if (!pods)
-		return;
-	HASH_CLEAR(hh, pods->strings);
-	HASH_CLEAR(hh, pods->nodes);
-	arena_free(&pods->arena);
-	free(pods->pods);
-	free(pods->holdings);
-	free(pods->by_uid);
-	free(pods);
+	if (!stored)
+		return NULL;
+	stored->named = true;
+	return &stored->pod.name;
 }
 
 const struct pod_name *pods_by_address(const struct pods *pods, const struct address *address,
 				       int64_t when)
 {
-	size_t low = 0;
-	size_t high = pods->n_holdings;
+	struct holder *holder;
+	struct holding *holding;
 
-	/* The last holding that is not after (address, when). */
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		const struct holding *holding = &pods->holdings[middle];
+	HASH_FIND(hh, pods->holders, address, sizeof(*address), holder);
+	holding = holder ? holder->newest : NULL;
+	while (holding && (holding->from > when || (holding->until && holding->until <= when)))
+		holding = holding->older;
+	return holding ? hand_out(holding->stored) : NULL;
+}
 
-		if (pods_compare(holding->address, holding->pod->started, address, when) <= 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (!low || !address_equal(pods->holdings[low - 1].address, address))
-		return NULL;
-	return &pods->holdings[low - 1].pod->name;
+bool pods_had_address(const struct pods *pods, const struct address *address)
+{
+	struct holder *holder;
+
+	HASH_FIND(hh, pods->holders, address, sizeof(*address), holder);
+	return holder;
 }
 
 const struct pod_name *pods_by_uid(const struct pods *pods, const char *uid)
 {
-	const struct pod wanted = {.name.uid = uid};
-	const struct pod *key = &wanted;
-	const struct pod **found;
+	struct stored *stored;
 
-	if (!pods->n_by_uid)
-		return NULL;
-	found = bsearch(&key, pods->by_uid, pods->n_by_uid, sizeof(*found), pods_compare_uids);
-	return found ? &(*found)->name : NULL;
+	HASH_FIND(hh, pods->pods, uid, strlen(uid), stored);
+	return hand_out(stored);
 }
 
 const char *pods_node_by_address(const struct pods *pods, const struct address *address)
@@ -66,10 +57,17 @@ const char *pods_node_by_address(const struct pods *pods, const struct address *
 
 size_t pods_count(const struct pods *pods)
 {
-	return pods->n_pods;
+	return HASH_COUNT(pods->pods);
 }
 
-const struct pod *pods_get(const struct pods *pods, size_t index)
+const struct pod *pods_next(const struct pods *pods, const struct pod *pod)
 {
-	return pods->pods[index];
+	struct stored *next = pod ? stored_of(pod)->hh.next : pods->pods;
+
+	return next ? &next->pod : NULL;
+}
+
+const struct pod_name *pods_name(const struct pod *pod)
+{
+	return hand_out(stored_of(pod));
 }

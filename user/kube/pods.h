@@ -25,6 +25,7 @@ struct pod {
 	uint16_t *ports;
 	size_t n_ports;
 	int64_t started;   /* status.startTime, ns since 1970, UTC; 0: not given */
+	int64_t ended;     /* completed or deleted, likewise; 0: not yet */
 	bool host_network; /* shares the node's address: never found by address */
 };
 
@@ -50,11 +51,33 @@ int pods_read(struct pods *pods, FILE *file, const char *name, char *error, size
 /* Opens the file ("-": standard input) and reads it. */
 int pods_read_file(struct pods *pods, const char *path, char *error, size_t error_size);
 
-/* The pod that held the address at `when` (ns since 1970, UTC): host-network pods never, none that
- * started later; of several the one that started last. One with no start time counts as the first.
- * NULL if there is none. */
+/*
+ * A list of all of them begins, and ends: what was there before and is not on it any more is gone
+ * since `now` (ns since 1970, UTC), as far as we know.
+ */
+void pods_list_begin(struct pods *pods);
+void pods_list_end(struct pods *pods, int64_t now);
+
+/* The pod is gone: its addresses may be another's from then on. It is still found for times before.
+ */
+void pods_gone(struct pods *pods, const char *uid, int64_t when);
+
+/* Forgets those that ended more than an hour ago and that nobody was named after. */
+void pods_expire(struct pods *pods, int64_t now);
+
+/* A node has this address. 0 or -ENOMEM. */
+int pods_put_node(struct pods *pods, const struct address *address, const char *name);
+
+/*
+ * The pod that held the address at `when` (ns since 1970, UTC): host-network pods never, none that
+ * started later or had ended; of several the one that started last. One with no start time counts
+ * as the first. NULL if there is none. What is handed out stays until pods_free().
+ */
 const struct pod_name *pods_by_address(const struct pods *pods, const struct address *address,
 				       int64_t when);
+
+/* Whether any pod that is remembered has, or had, this address. */
+bool pods_had_address(const struct pods *pods, const struct address *address);
 
 /* The pod with this UID, or NULL. */
 const struct pod_name *pods_by_uid(const struct pods *pods, const char *uid);
@@ -63,7 +86,13 @@ const struct pod_name *pods_by_uid(const struct pods *pods, const char *uid);
  * kept), or NULL. */
 const char *pods_node_by_address(const struct pods *pods, const struct address *address);
 
+/* How many there are, those that ended too. */
 size_t pods_count(const struct pods *pods);
-const struct pod *pods_get(const struct pods *pods, size_t index);
+
+/* Walks all, in the order in which they came, from NULL to NULL. */
+const struct pod *pods_next(const struct pods *pods, const struct pod *pod);
+
+/* Its name, to be kept: until pods_free(). */
+const struct pod_name *pods_name(const struct pod *pod);
 
 #endif

@@ -232,9 +232,7 @@ static size_t distance(const char *typed, const char *name)
  * a pod is looked for: they are so many. */
 static void near_names(const struct pods *pods, const struct wanted *wanted, struct near *near)
 {
-	for (size_t i = 0; i < pods_count(pods); i++) {
-		const struct pod *pod = pods_get(pods, i);
-
+	for (const struct pod *pod = pods_next(pods, NULL); pod; pod = pods_next(pods, pod)) {
 		if (strcmp(pod->name.namespace, wanted->namespace) != 0)
 			continue;
 		for (size_t j = 0; j < FORMS; j++) {
@@ -254,9 +252,7 @@ static void near_names(const struct pods *pods, const struct wanted *wanted, str
 
 static void near_namespaces(const struct pods *pods, const struct wanted *wanted, struct near *near)
 {
-	for (size_t i = 0; i < pods_count(pods); i++) {
-		const struct pod *pod = pods_get(pods, i);
-
+	for (const struct pod *pod = pods_next(pods, NULL); pod; pod = pods_next(pods, pod)) {
 		if (is_named(pod, wanted->form, wanted->name))
 			near_add(near, 0, "", pod->name.namespace);
 	}
@@ -264,8 +260,8 @@ static void near_namespaces(const struct pods *pods, const struct wanted *wanted
 
 static bool has_namespace(const struct pods *pods, const char *namespace)
 {
-	for (size_t i = 0; i < pods_count(pods); i++)
-		if (strcmp(pods_get(pods, i)->name.namespace, namespace) == 0)
+	for (const struct pod *pod = pods_next(pods, NULL); pod; pod = pods_next(pods, pod))
+		if (strcmp(pod->name.namespace, namespace) == 0)
 			return true;
 	return false;
 }
@@ -304,9 +300,7 @@ static int check(const struct pods *pods, const struct wanted *wanted, struct se
 	size_t found = 0;
 	size_t addresses = 0;
 
-	for (size_t i = 0; i < pods_count(pods); i++) {
-		const struct pod *pod = pods_get(pods, i);
-
+	for (const struct pod *pod = pods_next(pods, NULL); pod; pod = pods_next(pods, pod)) {
 		if (!is_wanted(pod, wanted))
 			continue;
 		found++;
@@ -339,7 +333,7 @@ static int add_pod(struct target *target, const struct pod *pod, uint16_t port)
 
 	for (size_t i = 0; i < pod->n_addresses; i++) {
 		for (size_t j = 0; j < n; j++) {
-			r = target_add(target, &pod->addresses[i], ports[j], &pod->name);
+			r = target_add(target, &pod->addresses[i], ports[j], pods_name(pod));
 			if (r < 0)
 				return r;
 		}
@@ -360,9 +354,7 @@ int kube_target_add(struct target *target, const struct pods *pods, const char *
 	r = check(pods, &wanted, &sentence);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < pods_count(pods); i++) {
-		const struct pod *pod = pods_get(pods, i);
-
+	for (const struct pod *pod = pods_next(pods, NULL); pod; pod = pods_next(pods, pod)) {
 		if (!is_wanted(pod, &wanted))
 			continue;
 		r = add_pod(target, pod, port);
