@@ -271,6 +271,16 @@ void pods_list_end(struct pods *pods, int64_t now)
 			end(pods, stored, now);
 }
 
+void pods_release(struct pods *pods, const struct address *address, int64_t when)
+{
+	struct holder *holder = holder_of(pods, address, false);
+
+	for (struct holding *holding = holder ? holder->newest : NULL; holding;
+	     holding = holding->older)
+		if (!holding->until && holding->stored->list != pods->list)
+			end(pods, holding->stored, when);
+}
+
 static void forget_address(struct pods *pods, const struct address *address,
 			   const struct stored *stored)
 {

@@ -39,12 +39,19 @@ bool pods_had_address(const struct pods *pods, const struct address *address)
 	return holder;
 }
 
-const struct pod_name *pods_by_uid(const struct pods *pods, const char *uid)
+const struct pod *pods_find(const struct pods *pods, const char *uid)
 {
 	struct stored *stored;
 
 	HASH_FIND(hh, pods->pods, uid, strlen(uid), stored);
-	return hand_out(stored);
+	return stored ? &stored->pod : NULL;
+}
+
+const struct pod_name *pods_by_uid(const struct pods *pods, const char *uid)
+{
+	const struct pod *pod = pods_find(pods, uid);
+
+	return pod ? pods_name(pod) : NULL;
 }
 
 const char *pods_node_by_address(const struct pods *pods, const struct address *address)

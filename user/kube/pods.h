@@ -62,6 +62,9 @@ void pods_list_end(struct pods *pods, int64_t now);
  */
 void pods_gone(struct pods *pods, const char *uid, int64_t when);
 
+/* Of those with this address, who were not put since pods_list_begin() have it no more. */
+void pods_release(struct pods *pods, const struct address *address, int64_t when);
+
 /* Forgets those that ended more than an hour ago and that nobody was named after. */
 void pods_expire(struct pods *pods, int64_t now);
 
@@ -91,6 +94,9 @@ size_t pods_count(const struct pods *pods);
 
 /* Walks all, in the order in which they came, from NULL to NULL. */
 const struct pod *pods_next(const struct pods *pods, const struct pod *pod);
+
+/* The pod with this UID, to look at, or NULL: not named yet. */
+const struct pod *pods_find(const struct pods *pods, const char *uid);
 
 /* Its name, to be kept: until pods_free(). */
 const struct pod_name *pods_name(const struct pod *pod);

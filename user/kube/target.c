@@ -12,7 +12,7 @@
 #define NAME_MAX_LENGTH 253 /* of any Kubernetes object */
 
 /* What kubectl takes for a kind; `group` is what may follow a dot, alone or after a version. */
-static const struct form {
+static const struct kube_form {
 	const char *kind;
 	const char *shown; /* how we write it ourselves */
 	const char *group;
@@ -40,14 +40,6 @@ struct sentence {
 	size_t length;
 };
 
-/* What was asked for. */
-struct wanted {
-	const struct form *form;
-	const char *name;
-	const char *namespace;
-	uint16_t port;
-};
-
 __attribute__((format(printf, 2, 3))) static void say(struct sentence *sentence, const char *format,
 						      ...)
 {
@@ -70,7 +62,7 @@ static bool is_word(const char *word, const char *text, size_t length)
 }
 
 /* deployments.apps and deployments.v1.apps, as kubectl has it. */
-static bool is_group(const struct form *form, const char *text, size_t length)
+static bool is_group(const struct kube_form *form, const char *text, size_t length)
 {
 	if (length > 3 && strncmp(text, "v1.", 3) == 0) {
 		text += 3;
@@ -79,7 +71,7 @@ static bool is_group(const struct form *form, const char *text, size_t length)
 	return is_word(form->group, text, length) || is_word("v1", text, length);
 }
 
-static const struct form *find_form(const char *text, size_t length)
+static const struct kube_form *find_form(const char *text, size_t length)
 {
 	const char *dot = memchr(text, '.', length);
 	size_t word = dot ? (size_t)(dot - text) : length;
@@ -96,7 +88,7 @@ static const struct form *find_form(const char *text, size_t length)
 	return NULL;
 }
 
-static int parse(const char *what, struct wanted *wanted, struct sentence *error)
+static int parse(const char *what, struct kube_wanted *wanted, struct sentence *error)
 {
 	const char *slash = strchr(what, '/');
 
@@ -104,27 +96,33 @@ static int parse(const char *what, struct wanted *wanted, struct sentence *error
 	wanted->name = slash ? slash + 1 : "";
 	if (!wanted->form || !*wanted->name || strchr(wanted->name, '/')) {
 		say(error,
-		    "\"%s\" is not a target; write deploy/NAME, pod/NAME, sts/NAME, ds/NAME, "
-		    "rs/NAME or job/NAME with -n NAMESPACE, or --port N",
+		    "\"%s\" is not a target; write svc/NAME, deploy/NAME, pod/NAME, sts/NAME, "
+		    "ds/NAME, rs/NAME or job/NAME with -n NAMESPACE, or --port N",
 		    what);
 		return -EINVAL;
 	}
-	if (strcmp(wanted->form->kind, "Service") == 0) {
-		say(error,
-		    "svc/%s: which pods are behind a Service is known to the Kubernetes API only, "
-		    "which is not asked yet; name the workload meanwhile, with deploy/NAME -n %s, "
-		    "or the port, with --port N",
-		    wanted->name, wanted->namespace);
-		return -EINVAL;
-	}
 	return 0;
+}
+
+int kube_wanted_parse(struct kube_wanted *wanted, const char *what, const char *namespace,
+		      uint16_t port, char *error, size_t error_size)
+{
+	struct sentence sentence = {.text = error, .size = error_size};
+
+	*wanted = (struct kube_wanted){.namespace = namespace, .port = port};
+	return parse(what, wanted, &sentence);
+}
+
+bool kube_wanted_is_service(const struct kube_wanted *wanted)
+{
+	return strcmp(wanted->form->kind, "Service") == 0;
 }
 
 /* --- what there is --- */
 
 /* The name that a pod has to one who asks for that kind; "" if there is none. A Deployment's pods
  * are also those of a ReplicaSet, a CronJob's also those of a Job. */
-static const char *name_as(const struct pod *pod, const struct form *form)
+static const char *name_as(const struct pod *pod, const struct kube_form *form)
 {
 	const char *kind = pod->name.kind;
 
@@ -139,14 +137,14 @@ static const char *name_as(const struct pod *pod, const struct form *form)
 	return "";
 }
 
-static bool is_named(const struct pod *pod, const struct form *form, const char *name)
+static bool is_named(const struct pod *pod, const struct kube_form *form, const char *name)
 {
 	return *name && strcmp(name_as(pod, form), name) == 0;
 }
 
-static bool is_wanted(const struct pod *pod, const struct wanted *wanted)
+bool kube_wanted_has(const struct kube_wanted *wanted, const struct pod *pod)
 {
-	return is_named(pod, wanted->form, wanted->name) &&
+	return !pod->ended && is_named(pod, wanted->form, wanted->name) &&
 	       strcmp(pod->name.namespace, wanted->namespace) == 0;
 }
 
@@ -230,7 +228,7 @@ static size_t distance(const char *typed, const char *name)
 
 /* Names of any kind that are near, in the namespace that was asked for. A pod's own name only where
  * a pod is looked for: they are so many. */
-static void near_names(const struct pods *pods, const struct wanted *wanted, struct near *near)
+static void near_names(const struct pods *pods, const struct kube_wanted *wanted, struct near *near)
 {
 	for (const struct pod *pod = pods_next(pods, NULL); pod; pod = pods_next(pods, pod)) {
 		if (strcmp(pod->name.namespace, wanted->namespace) != 0)
@@ -250,7 +248,7 @@ static void near_names(const struct pods *pods, const struct wanted *wanted, str
 	}
 }
 
-static void near_namespaces(const struct pods *pods, const struct wanted *wanted, struct near *near)
+static void near_namespaces(const struct pods *pods, const struct kube_wanted *wanted, struct near *near)
 {
 	for (const struct pod *pod = pods_next(pods, NULL); pod; pod = pods_next(pods, pod)) {
 		if (is_named(pod, wanted->form, wanted->name))
@@ -266,7 +264,7 @@ static bool has_namespace(const struct pods *pods, const char *namespace)
 	return false;
 }
 
-static int fail_missing(const struct pods *pods, const struct wanted *wanted,
+static int fail_missing(const struct pods *pods, const struct kube_wanted *wanted,
 			struct sentence *error)
 {
 	struct near namespaces = {.n = 0};
@@ -295,13 +293,14 @@ static int fail_missing(const struct pods *pods, const struct wanted *wanted,
 /* --- endpoints --- */
 
 /* Before anything is added: each pod must have a port, or it would go unwatched. */
-static int check(const struct pods *pods, const struct wanted *wanted, struct sentence *error)
+static int check(const struct pods *pods, const struct kube_wanted *wanted, bool need_address,
+		 struct sentence *error)
 {
 	size_t found = 0;
 	size_t addresses = 0;
 
 	for (const struct pod *pod = pods_next(pods, NULL); pod; pod = pods_next(pods, pod)) {
-		if (!is_wanted(pod, wanted))
+		if (!kube_wanted_has(wanted, pod))
 			continue;
 		found++;
 		addresses += pod->n_addresses;
@@ -315,7 +314,7 @@ static int check(const struct pods *pods, const struct wanted *wanted, struct se
 	}
 	if (!found)
 		return fail_missing(pods, wanted, error);
-	if (!addresses) {
+	if (!addresses && need_address) {
 		say(error,
 		    "%s/%s in namespace %s has no pod with an address yet; wait until one runs, "
 		    "and make the list of pods again",
@@ -323,6 +322,14 @@ static int check(const struct pods *pods, const struct wanted *wanted, struct se
 		return -ENOENT;
 	}
 	return 0;
+}
+
+int kube_wanted_check(const struct kube_wanted *wanted, const struct pods *pods, bool need_address,
+		      char *error, size_t error_size)
+{
+	struct sentence sentence = {.text = error, .size = error_size};
+
+	return check(pods, wanted, need_address, &sentence);
 }
 
 static int add_pod(struct target *target, const struct pod *pod, uint16_t port)
@@ -344,18 +351,26 @@ static int add_pod(struct target *target, const struct pod *pod, uint16_t port)
 int kube_target_add(struct target *target, const struct pods *pods, const char *namespace,
 		    const char *what, uint16_t port, char *error, size_t error_size)
 {
-	struct wanted wanted = {.namespace = namespace ? namespace : "default", .port = port};
 	struct sentence sentence = {.text = error, .size = error_size};
+	struct kube_wanted wanted;
 	int r;
 
-	r = parse(what, &wanted, &sentence);
+	r = kube_wanted_parse(&wanted, what, namespace ? namespace : "default", port, error,
+			      error_size);
 	if (r < 0)
 		return r;
-	r = check(pods, &wanted, &sentence);
+	if (kube_wanted_is_service(&wanted)) {
+		say(&sentence,
+		    "svc/%s: a list of pods does not tell which of them are behind a Service; leave "
+		    "--pods out, then the API is asked, or name the workload, with deploy/NAME -n %s",
+		    wanted.name, wanted.namespace);
+		return -EINVAL;
+	}
+	r = check(pods, &wanted, true, &sentence);
 	if (r < 0)
 		return r;
 	for (const struct pod *pod = pods_next(pods, NULL); pod; pod = pods_next(pods, pod)) {
-		if (!is_wanted(pod, &wanted))
+		if (!kube_wanted_has(&wanted, pod))
 			continue;
 		r = add_pod(target, pod, port);
 		if (r < 0) {

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Asks the Kubernetes API: libcurl's multi interface behind one file descriptor, for the one loop.
+ * Nothing here blocks, and nothing here judges an answer but by its HTTP status.
+ */
+#ifndef KUBE_CLIENT_H
+#define KUBE_CLIENT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct kube_access;
+struct kube_client;
+struct kube_request;
+
+/* How a request ended. */
+struct kube_outcome {
+	int r;             /* 0: all of an answer came; negative errno: see `error` */
+	long status;       /* HTTP; 0: no answer */
+	const char *error; /* a clause for people when r or when the status is not 200 */
+	json_t *body;      /* of an answer that is no 200: the Status object; NULL: none */
+};
+
+struct kube_request_ops {
+	/* Bytes of an answer with status 200. Not 0 ends the request with that as `r`. */
+	int (*data)(void *arg, const char *bytes, size_t length);
+	/* Once, at the end; the request is gone then. Not called after kube_cancel(). */
+	void (*done)(void *arg, const struct kube_outcome *outcome);
+};
+
+/* `access` is the caller's and outlives the client. 0, or a negative errno and a sentence. */
+int kube_client_new(struct kube_client **out, struct kube_access *access, char *error,
+		    size_t error_size);
+void kube_client_free(struct kube_client *client);
+
+/* For epoll: readable when kube_client_run() has something to do. */
+int kube_client_fd(const struct kube_client *client);
+void kube_client_run(struct kube_client *client);
+
+/*
+ * Starts a GET of a path with its query: "/api/v1/pods?limit=500". `watch`: it goes on as long as the
+ * server likes; otherwise an answer that stops coming for 30 s is an error. NULL: no memory.
+ */
+struct kube_request *kube_get(struct kube_client *client, const char *path, bool watch,
+			      const struct kube_request_ops *ops, void *arg);
+/* Accepts NULL. Also from within its own callbacks. */
+void kube_cancel(struct kube_request *request);
+
+/* Calls once after so many ms. Starts as all zero; started again it begins anew. */
+struct kube_timer {
+	void (*fire)(void *arg);
+	void *arg;
+	uint64_t due; /* ns of CLOCK_MONOTONIC; 0: not started */
+	struct kube_timer *next;
+};
+void kube_timer_start(struct kube_client *client, struct kube_timer *timer, uint64_t ms,
+		      void (*fire)(void *arg), void *arg);
+void kube_timer_stop(struct kube_client *client, struct kube_timer *timer);
+
+/* Of all requests so far: how many, and bytes that came on the wire. */
+struct kube_traffic {
+	uint64_t requests;
+	uint64_t bytes;
+};
+struct kube_traffic kube_client_traffic(const struct kube_client *client);
+
+#endif

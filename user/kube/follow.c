@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: MIT */
+#include "follow.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "escape.h"
+#include "json-stream.h"
+#include "members.h"
+#include "pod-watch.h"
+#include "service.h"
+#include "target.h"
+
+/* Where the endpoints of a Service are told, best first. */
+static const struct {
+	const char *group;
+	const char *resource;
+	const char *selector; /* before the escaped name */
+} sources[] = {
+	{"discovery.k8s.io/v1", "endpointslices", "labelSelector=kubernetes.io%2Fservice-name%3D"},
+	{"discovery.k8s.io/v1beta1", "endpointslices",
+	 "labelSelector=kubernetes.io%2Fservice-name%3D"},
+	{"", "endpoints", "fieldSelector=metadata.name%3D"},
+};
+#define SOURCES (sizeof(sources) / sizeof(sources[0]))
+
+struct kube_follow {
+	struct kube_client *client;
+	char *what;
+	char *namespace;
+	struct kube_wanted wanted; /* without a form: by selector */
+	struct members *members;
+	enum kube_follow_state state;
+	char error[1024];
+	/* by pods */
+	struct pod_watch *pods;
+	/* by a Service */
+	struct kube_request *request;
+	struct json_buffer_text {
+		char *at;
+		size_t length;
+	} body;
+	struct kube_timer timer;
+	struct service service;
+	size_t source;
+	char *selector;
+	struct kube_watch *slices;
+};
+
+static void fail(struct kube_follow *follow, const char *error)
+{
+	if (error != follow->error)
+		snprintf(follow->error, sizeof(follow->error), "%s", error);
+	follow->state = FOLLOW_FAILED;
+}
+
+/* --- by pods --- */
+
+static bool is_member(const struct kube_follow *follow, const struct pod *pod)
+{
+	return follow->wanted.form ? kube_wanted_has(&follow->wanted, pod) : !pod->ended;
+}
+
+static void pod_changed(void *arg, const struct pod *pod)
+{
+	struct kube_follow *follow = arg;
+	const uint16_t *ports = follow->wanted.port ? &follow->wanted.port : pod->ports;
+	size_t n_ports = follow->wanted.port ? 1 : pod->n_ports;
+	bool member = is_member(follow, pod);
+
+	members_begin(follow->members, pod->name.uid);
+	for (size_t i = 0; member && i < pod->n_addresses; i++)
+		for (size_t j = 0; j < n_ports; j++)
+			members_add(follow->members, &pod->addresses[i], ports[j], pods_name(pod));
+	members_end(follow->members);
+}
+
+/* What a list has no more was ended in the store, and not told one by one. */
+static void pods_listed(void *arg)
+{
+	struct kube_follow *follow = arg;
+	const struct pods *pods = pod_watch_pods(follow->pods);
+
+	for (const struct pod *pod = pods_next(pods, NULL); pod; pod = pods_next(pods, pod))
+		if (pod->ended)
+			pod_changed(follow, pod);
+	if (follow->state != FOLLOW_ASKING)
+		return;
+	follow->state = FOLLOW_ON;
+	if (follow->wanted.form && kube_wanted_check(&follow->wanted, pods, false, follow->error,
+						     sizeof(follow->error)))
+		fail(follow, follow->error);
+}
+
+static int follow_pods(struct kube_follow *follow, const char *labels)
+{
+	static const struct pod_watch_ops ops = {pod_changed, pods_listed};
+	char *escaped = labels ? kube_escape(labels) : NULL;
+
+	if (labels &&
+	    (!escaped || asprintf(&follow->selector, "labelSelector=%s", escaped) < 0))
+		follow->selector = NULL;
+	free(escaped);
+	if (labels && !follow->selector)
+		return -ENOMEM;
+	follow->pods = pod_watch_new(follow->client, follow->namespace, follow->selector, &ops,
+				     follow);
+	return follow->pods ? 0 : -ENOMEM;
+}
+
+/* --- by a Service --- */
+
+static void slice_begins(void *arg)
+{
+	struct kube_follow *follow = arg;
+
+	members_list_begin(follow->members);
+}
+
+static void slice_listed(void *arg)
+{
+	struct kube_follow *follow = arg;
+
+	members_list_end(follow->members);
+	if (follow->state == FOLLOW_ASKING)
+		follow->state = FOLLOW_ON;
+}
+
+static void take_slice(void *arg, enum kube_event event, const json_t *object)
+{
+	struct kube_follow *follow = arg;
+
+	members_begin(follow->members, service_text(json_object_get(object, "metadata"), "name"));
+	if (event != KUBE_DELETED)
+		service_take(&follow->service, object, follow->wanted.port, follow->members);
+	members_end(follow->members);
+}
+
+static int follow_slices(struct kube_follow *follow);
+
+/* Not from within the watch itself: it is the one to be replaced. */
+static void next_source(void *arg)
+{
+	struct kube_follow *follow = arg;
+
+	kube_watch_free(follow->slices);
+	follow->slices = NULL;
+	follow->source++;
+	if (follow->source < SOURCES && !follow_slices(follow))
+		return;
+	fail(follow, "the API has neither EndpointSlices nor Endpoints; name the workload, with "
+		     "deploy/NAME");
+}
+
+static void source_missing(void *arg)
+{
+	struct kube_follow *follow = arg;
+
+	kube_timer_start(follow->client, &follow->timer, 0, next_source, follow);
+}
+
+static int follow_slices(struct kube_follow *follow)
+{
+	static const struct kube_watch_ops ops = {slice_begins, slice_listed, take_slice,
+						  source_missing};
+	struct kube_collection collection = {
+		.group = sources[follow->source].group,
+		.namespace = follow->namespace,
+		.resource = sources[follow->source].resource,
+	};
+	char *name = kube_escape(follow->wanted.name);
+
+	free(follow->selector);
+	follow->selector = NULL;
+	if (!name || asprintf(&follow->selector, "%s%s", sources[follow->source].selector, name) < 0)
+		follow->selector = NULL;
+	free(name);
+	if (!follow->selector)
+		return -ENOMEM;
+	collection.selector = follow->selector;
+	follow->slices = kube_watch_new(follow->client, &collection, &ops, follow);
+	return follow->slices ? 0 : -ENOMEM;
+}
+
+static void ask_for_service(void *arg);
+
+static int service_data(void *arg, const char *bytes, size_t length)
+{
+	struct kube_follow *follow = arg;
+	char *at = realloc(follow->body.at, follow->body.length + length);
+
+	if (!at)
+		return -ENOMEM;
+	memcpy(at + follow->body.length, bytes, length);
+	follow->body.at = at;
+	follow->body.length += length;
+	return follow->body.length > JSON_STREAM_MAX ? -E2BIG : 0;
+}
+
+static void service_failed(struct kube_follow *follow, const struct kube_outcome *outcome)
+{
+	const struct kube_collection services = {"", follow->namespace, "services", NULL};
+
+	if (outcome->status == 404) {
+		snprintf(follow->error, sizeof(follow->error),
+			 "there is no service %s in namespace %s; see what there is with: kubectl "
+			 "get services -n %s",
+			 follow->wanted.name, follow->namespace, follow->namespace);
+		fail(follow, follow->error);
+		return;
+	}
+	if (outcome->status == 403)
+		kube_forbidden(&services, "get", outcome->error, follow->error,
+			       sizeof(follow->error));
+	else
+		snprintf(follow->error, sizeof(follow->error),
+			 "asking the API for service %s in namespace %s: %s", follow->wanted.name,
+			 follow->namespace, outcome->error);
+	kube_timer_start(follow->client, &follow->timer, 1000, ask_for_service, follow);
+}
+
+static void service_done(void *arg, const struct kube_outcome *outcome)
+{
+	struct kube_follow *follow = arg;
+	json_t *json = NULL;
+
+	follow->request = NULL;
+	if (!outcome->r && outcome->status == 200)
+		json = json_loadb(follow->body.at, follow->body.length, 0, NULL);
+	free(follow->body.at);
+	follow->body.at = NULL;
+	follow->body.length = 0;
+	if (!json) {
+		service_failed(follow, outcome);
+		return;
+	}
+	follow->error[0] = '\0';
+	if (service_read(&follow->service, json, follow->wanted.port, follow->error,
+			 sizeof(follow->error)))
+		fail(follow, follow->error);
+	else if (follow_slices(follow))
+		fail(follow, "out of memory");
+	json_decref(json);
+}
+
+static void ask_for_service(void *arg)
+{
+	static const struct kube_request_ops ops = {service_data, service_done};
+	struct kube_follow *follow = arg;
+	char *name = kube_escape(follow->wanted.name), *path = NULL;
+
+	if (name && asprintf(&path, "/api/v1/namespaces/%s/services/%s", follow->namespace, name) < 0)
+		path = NULL;
+	follow->request = path ? kube_get(follow->client, path, false, &ops, follow) : NULL;
+	free(name);
+	free(path);
+	if (!follow->request)
+		kube_timer_start(follow->client, &follow->timer, 1000, ask_for_service, follow);
+}
+
+/* --- the follow --- */
+
+int kube_follow_new(struct kube_follow **out, struct kube_client *client,
+		    const struct kube_wish *wish, const struct kube_follow_ops *ops, void *arg,
+		    char *error, size_t error_size)
+{
+	struct kube_follow *follow = calloc(1, sizeof(*follow));
+	int r = -ENOMEM;
+
+	if (!follow)
+		goto no_memory;
+	follow->client = client;
+	follow->what = wish->what ? strdup(wish->what) : NULL;
+	follow->namespace = strdup(wish->namespace);
+	follow->members = members_new(ops, arg);
+	if ((wish->what && !follow->what) || !follow->namespace || !follow->members)
+		goto no_memory;
+	follow->wanted.namespace = follow->namespace;
+	follow->wanted.port = wish->port;
+	if (follow->what) {
+		r = kube_wanted_parse(&follow->wanted, follow->what, follow->namespace, wish->port,
+				      error, error_size);
+		if (r)
+			goto failed;
+	}
+	if (!follow->what || !kube_wanted_is_service(&follow->wanted)) {
+		if (follow_pods(follow, wish->selector))
+			goto no_memory;
+	} else {
+		ask_for_service(follow);
+	}
+	*out = follow;
+	return 0;
+no_memory:
+	r = -ENOMEM;
+	snprintf(error, error_size, "out of memory");
+failed:
+	kube_follow_free(follow);
+	return r;
+}
+
+void kube_follow_free(struct kube_follow *follow)
+{
+	if (!follow)
+		return;
+	kube_timer_stop(follow->client, &follow->timer);
+	kube_cancel(follow->request);
+	kube_watch_free(follow->slices);
+	pod_watch_free(follow->pods);
+	members_free(follow->members);
+	service_deinit(&follow->service);
+	free(follow->body.at);
+	free(follow->selector);
+	free(follow->namespace);
+	free(follow->what);
+	free(follow);
+}
+
+enum kube_follow_state kube_follow_state(const struct kube_follow *follow)
+{
+	return follow->state;
+}
+
+const char *kube_follow_error(const struct kube_follow *follow, uint64_t *since)
+{
+	const struct kube_watch *watch =
+		follow->pods ? pod_watch_watch(follow->pods) : follow->slices;
+
+	*since = 0;
+	if (follow->state == FOLLOW_FAILED || follow->error[0])
+		return follow->error;
+	return watch ? kube_watch_trouble(watch, since) : NULL;
+}
+
+const char *kube_follow_note(const struct kube_follow *follow)
+{
+	return follow->service.note;
+}
+
+void kube_follow_tick(struct kube_follow *follow)
+{
+	if (follow->slices)
+		members_check(follow->members);
+}

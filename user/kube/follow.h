@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Follows a target in the API: which addresses and ports are behind it, now and as that changes.
+ *
+ *	pod/, deploy/, rs/, sts/ …, or a selector: the pods of one namespace, by a watch
+ *	svc/: EndpointSlices of discovery.k8s.io/v1, else of v1beta1, else Endpoints
+ *
+ * Pods that are not ready, or terminating, count: they can be called.
+ */
+#ifndef KUBE_FOLLOW_H
+#define KUBE_FOLLOW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../callers/address.h"
+#include "../callers/who.h"
+#include "client.h"
+
+struct kube_wish {
+	const char *what;      /* "svc/NAME" …; NULL: by selector */
+	const char *selector;  /* of labels: "app=web" */
+	const char *namespace; /* never NULL */
+	uint16_t port;         /* 0: all TCP ports that are named */
+};
+
+/* Something can be called there. `pod`: NULL if it is none; as long as the follow. */
+struct kube_endpoint {
+	struct address address;
+	uint16_t port;
+	const struct pod_name *pod;
+};
+
+struct kube_follow_ops {
+	/* It came; an id of the caller's choice, for down(). */
+	uint32_t (*up)(void *arg, const struct kube_endpoint *endpoint);
+	void (*down)(void *arg, uint32_t id);
+	/* Whether this pod may still run, as far as is known: then what a Service left out is kept. */
+	bool (*alive)(void *arg, const char *uid);
+};
+
+enum kube_follow_state {
+	FOLLOW_ASKING, /* the first list is not complete */
+	FOLLOW_ON,
+	FOLLOW_FAILED, /* kube_follow_error() */
+};
+
+struct kube_follow;
+
+/* 0, or -EINVAL (no such form) or -ENOMEM with a sentence. The wish is copied. */
+int kube_follow_new(struct kube_follow **out, struct kube_client *client,
+		    const struct kube_wish *wish, const struct kube_follow_ops *ops, void *arg,
+		    char *error, size_t error_size);
+/* Accepts NULL. */
+void kube_follow_free(struct kube_follow *follow);
+
+enum kube_follow_state kube_follow_state(const struct kube_follow *follow);
+
+/* Why it failed; or, while it asks or is on, what it stands still for; NULL: nothing. `since` as of
+ * kube_watch_trouble(); 0 if it failed. */
+const char *kube_follow_error(const struct kube_follow *follow, uint64_t *since);
+
+/* A sentence on what of the target is not watched (a UDP port, for example); "": nothing. */
+const char *kube_follow_note(const struct kube_follow *follow);
+
+/* Looks again at what was kept only since its pod was alive. */
+void kube_follow_tick(struct kube_follow *follow);
+
+#endif

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+#define HASH_NONFATAL_OOM 1
+#include "lookups.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <uthash.h>
+
+#include "escape.h"
+#include "json-stream.h"
+#include "pod-watch.h"
+#include "watch.h"
+
+/* Addresses remembered; what comes then is not asked for. */
+#define MAX_ADDRESSES 65536
+/* An answer is good for so long. */
+#define FRESH_NS (30 * UINT64_C(1000000000))
+/* Questions a second, at most; and one at a time. */
+#define PER_SECOND 10
+
+struct lookup {
+	struct lookups *lookups;
+	struct address address;
+	uint64_t answered; /* CLOCK_MONOTONIC ns; 0: not yet */
+	bool waiting;      /* in the queue, or asked */
+	struct kube_request *request;
+	struct json_stream stream;
+	struct lookup *next; /* in the queue */
+	UT_hash_handle hh;
+};
+
+struct lookups {
+	struct kube_client *client;
+	struct pods *pods;
+	struct pod_reader *reader;
+	struct lookup *all;
+	struct lookup *first, **last; /* those that wait to be asked */
+	bool asking;
+	struct kube_timer timer;
+	bool paused;
+	uint64_t dropped;
+	uint64_t failing_since;
+	char trouble[512];
+};
+
+static uint64_t clock_ns(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static void go(struct lookups *lookups);
+
+static void queue(struct lookup *lookup)
+{
+	lookup->waiting = true;
+	lookup->next = NULL;
+	*lookup->lookups->last = lookup;
+	lookup->lookups->last = &lookup->next;
+}
+
+static int take_pod(void *arg, const char *text, size_t length)
+{
+	struct lookup *lookup = arg;
+	json_t *object = json_loadb(text, length, 0, NULL);
+	const char *uid;
+
+	if (object)
+		pod_reader_put(lookup->lookups->reader, lookup->lookups->pods, object, false, &uid);
+	json_decref(object);
+	return object ? 0 : -EBADMSG;
+}
+
+static int data(void *arg, const char *bytes, size_t length)
+{
+	struct lookup *lookup = arg;
+
+	return json_stream_feed(&lookup->stream, bytes, length);
+}
+
+static void failed(struct lookups *lookups, const struct kube_outcome *outcome)
+{
+	const struct kube_collection pods = {.group = "", .resource = "pods"};
+
+	if (!lookups->failing_since)
+		lookups->failing_since = clock_ns(CLOCK_MONOTONIC);
+	if (outcome->status == 403)
+		kube_forbidden(&pods, "list", outcome->error, lookups->trouble,
+			       sizeof(lookups->trouble));
+	else
+		snprintf(lookups->trouble, sizeof(lookups->trouble),
+			 "asking the API for the pod of an address: %s", outcome->error);
+}
+
+static void done(void *arg, const struct kube_outcome *outcome)
+{
+	struct lookup *lookup = arg;
+	struct lookups *lookups = lookup->lookups;
+	bool well = !outcome->r && outcome->status == 200;
+
+	lookup->request = NULL;
+	lookup->waiting = false;
+	lookups->asking = false;
+	json_stream_deinit(&lookup->stream);
+	if (well) {
+		pods_release(lookups->pods, &lookup->address, (int64_t)clock_ns(CLOCK_REALTIME));
+		lookup->answered = clock_ns(CLOCK_MONOTONIC);
+		lookups->failing_since = 0;
+	} else {
+		failed(lookups, outcome);
+		queue(lookup);
+	}
+	go(lookups);
+}
+
+static void ask(struct lookup *lookup)
+{
+	static const struct kube_request_ops ops = {data, done};
+	char text[ADDRESS_TEXT], path[256];
+	char *escaped = kube_escape(address_format(&lookup->address, text));
+
+	/* those with another phase are told apart by when they ended */
+	snprintf(path, sizeof(path), "/api/v1/pods?fieldSelector=status.podIP%%3D%s&limit=100",
+		 escaped ? escaped : "");
+	free(escaped);
+	/* what this answer does not have is gone: see pods_release() */
+	pods_list_begin(lookup->lookups->pods);
+	json_stream_init_list(&lookup->stream, take_pod, lookup);
+	lookup->request = escaped ? kube_get(lookup->lookups->client, path, false, &ops, lookup) : NULL;
+	lookup->lookups->asking = lookup->request;
+	if (!lookup->request)
+		queue(lookup);
+}
+
+static void resume(void *arg)
+{
+	struct lookups *lookups = arg;
+
+	lookups->paused = false;
+	go(lookups);
+}
+
+/* The next question, and then none for a tenth of a second; none for two seconds after a failure. */
+static void go(struct lookups *lookups)
+{
+	struct lookup *lookup = lookups->first;
+
+	if (!lookup || lookups->paused || lookups->asking)
+		return;
+	lookups->first = lookup->next;
+	if (!lookups->first)
+		lookups->last = &lookups->first;
+	lookups->paused = true;
+	kube_timer_start(lookups->client, &lookups->timer,
+			 lookups->failing_since ? 2000 : 1000 / PER_SECOND, resume, lookups);
+	ask(lookup);
+}
+
+static struct lookup *lookup_new(struct lookups *lookups, const struct address *address)
+{
+	struct lookup *lookup;
+
+	if (HASH_COUNT(lookups->all) >= MAX_ADDRESSES) {
+		lookups->dropped++;
+		return NULL;
+	}
+	lookup = calloc(1, sizeof(*lookup));
+	if (!lookup)
+		return NULL;
+	lookup->lookups = lookups;
+	lookup->address = *address;
+	HASH_ADD(hh, lookups->all, address, sizeof(lookup->address), lookup);
+	if (lookup->hh.tbl)
+		return lookup;
+	free(lookup);
+	return NULL;
+}
+
+const struct pod_name *lookups_by_address(struct lookups *lookups, const struct address *address,
+					  int64_t when, bool *known)
+{
+	struct lookup *lookup;
+
+	HASH_FIND(hh, lookups->all, address, sizeof(*address), lookup);
+	if (!lookup)
+		lookup = lookup_new(lookups, address);
+	*known = lookup && lookup->answered;
+	if (lookup && !lookup->waiting &&
+	    (!lookup->answered || lookup->answered + FRESH_NS < clock_ns(CLOCK_MONOTONIC))) {
+		queue(lookup);
+		go(lookups);
+	}
+	return pods_by_address(lookups->pods, address, when);
+}
+
+struct lookups *lookups_new(struct kube_client *client)
+{
+	struct lookups *lookups = calloc(1, sizeof(*lookups));
+
+	if (!lookups)
+		return NULL;
+	lookups->client = client;
+	lookups->last = &lookups->first;
+	lookups->pods = pods_new();
+	lookups->reader = pod_reader_new();
+	if (lookups->pods && lookups->reader)
+		return lookups;
+	lookups_free(lookups);
+	return NULL;
+}
+
+void lookups_free(struct lookups *lookups)
+{
+	struct lookup *lookup, *next;
+
+	if (!lookups)
+		return;
+	kube_timer_stop(lookups->client, &lookups->timer);
+	HASH_ITER (hh, lookups->all, lookup, next) {
+		HASH_DELETE(hh, lookups->all, lookup);
+		kube_cancel(lookup->request);
+		json_stream_deinit(&lookup->stream);
+		free(lookup);
+	}
+	pod_reader_free(lookups->reader);
+	pods_free(lookups->pods);
+	free(lookups);
+}
+
+const char *lookups_trouble(const struct lookups *lookups, uint64_t *since)
+{
+	*since = lookups->failing_since;
+	return lookups->failing_since ? lookups->trouble : NULL;
+}
+
+uint64_t lookups_dropped(const struct lookups *lookups)
+{
+	return lookups->dropped;
+}

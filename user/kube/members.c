@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+#define HASH_NONFATAL_OOM 1
+#include "members.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <uthash.h>
+
+#include "arena.h"
+
+#define UID_SIZE 64
+
+struct key {
+	struct address address;
+	uint16_t port;
+	uint16_t zero;
+	char uid[UID_SIZE]; /* an address that goes to another pod is another endpoint */
+};
+
+struct member {
+	struct key key;
+	uint32_t objects; /* that have it */
+	uint32_t id;
+	struct kube_endpoint endpoint;
+	UT_hash_handle hh;
+};
+
+struct object {
+	char *name;
+	uint32_t list;
+	struct member **has;
+	size_t n;
+	UT_hash_handle hh;
+};
+
+struct known_name {
+	struct pod_name name;
+	UT_hash_handle hh;
+};
+
+struct members {
+	const struct kube_follow_ops *ops;
+	void *arg;
+	struct member *members;
+	struct object *objects;
+	struct known_name *names;
+	struct arena arena;
+	uint32_t list;
+	struct object *current; /* between begin and end */
+	struct member **new;
+	size_t n_new;
+};
+
+struct members *members_new(const struct kube_follow_ops *ops, void *arg)
+{
+	struct members *members = calloc(1, sizeof(*members));
+
+	if (!members)
+		return NULL;
+	members->ops = ops;
+	members->arg = arg;
+	return members;
+}
+
+static void object_free(struct members *members, struct object *object)
+{
+	HASH_DELETE(hh, members->objects, object);
+	free(object->name);
+	free(object->has);
+	free(object);
+}
+
+void members_free(struct members *members)
+{
+	struct member *member, *next;
+	struct object *object, *next_object;
+
+	if (!members)
+		return;
+	HASH_ITER (hh, members->objects, object, next_object)
+		object_free(members, object);
+	HASH_ITER (hh, members->members, member, next) {
+		HASH_DELETE(hh, members->members, member);
+		free(member);
+	}
+	HASH_CLEAR(hh, members->names);
+	arena_free(&members->arena);
+	free(members->new);
+	free(members);
+}
+
+static void end_if_over(struct members *members, struct member *member)
+{
+	if (member->objects)
+		return;
+	if (member->key.uid[0] && members->ops->alive &&
+	    members->ops->alive(members->arg, member->key.uid))
+		return;
+	HASH_DELETE(hh, members->members, member);
+	members->ops->down(members->arg, member->id);
+	free(member);
+}
+
+void members_begin(struct members *members, const char *name)
+{
+	struct object *object;
+
+	members->n_new = 0;
+	HASH_FIND_STR(members->objects, name, object);
+	if (!object) {
+		object = calloc(1, sizeof(*object));
+		if (object)
+			object->name = strdup(name);
+		if (object && object->name)
+			HASH_ADD_KEYPTR(hh, members->objects, object->name, strlen(name), object);
+		if (object && !object->hh.tbl) {
+			free(object->name);
+			free(object);
+			object = NULL;
+		}
+	}
+	members->current = object;
+	if (object)
+		object->list = members->list;
+}
+
+static bool is_new(const struct members *members, const struct member *member)
+{
+	for (size_t i = 0; i < members->n_new; i++)
+		if (members->new[i] == member)
+			return false;
+	return true;
+}
+
+void members_add(struct members *members, const struct address *address, uint16_t port,
+		 const struct pod_name *pod)
+{
+	struct key key = {.address = *address, .port = port};
+	struct member *member, **new;
+
+	if (pod)
+		strncpy(key.uid, pod->uid, sizeof(key.uid) - 1);
+	HASH_FIND(hh, members->members, &key, sizeof(key), member);
+	if (member && !is_new(members, member))
+		return;
+	new = reallocarray(members->new, members->n_new + 1, sizeof(*new));
+	if (!members->current || !new)
+		return;
+	members->new = new;
+	if (!member) {
+		member = calloc(1, sizeof(*member));
+		if (!member)
+			return;
+		member->key = key;
+		member->endpoint = (struct kube_endpoint){*address, port, pod};
+		HASH_ADD(hh, members->members, key, sizeof(member->key), member);
+		if (!member->hh.tbl) {
+			free(member);
+			return;
+		}
+		member->id = members->ops->up(members->arg, &member->endpoint);
+	}
+	member->objects++;
+	new[members->n_new++] = member;
+}
+
+void members_end(struct members *members)
+{
+	struct object *object = members->current;
+
+	if (!object)
+		return;
+	for (size_t i = 0; i < object->n; i++) {
+		object->has[i]->objects--;
+		end_if_over(members, object->has[i]);
+	}
+	free(object->has);
+	object->has = members->new;
+	object->n = members->n_new;
+	members->new = NULL;
+	members->n_new = 0;
+	members->current = NULL;
+	if (!object->n)
+		object_free(members, object);
+}
+
+void members_list_begin(struct members *members)
+{
+	members->list++;
+}
+
+void members_list_end(struct members *members)
+{
+	struct object *object, *next;
+
+	HASH_ITER (hh, members->objects, object, next) {
+		if (object->list == members->list)
+			continue;
+		members->n_new = 0;
+		members->current = object;
+		members_end(members);
+	}
+}
+
+void members_check(struct members *members)
+{
+	struct member *member, *next;
+
+	HASH_ITER (hh, members->members, member, next)
+		end_if_over(members, member);
+}
+
+const struct pod_name *members_name(struct members *members, const struct pod_name *name)
+{
+	struct known_name *known;
+
+	HASH_FIND_STR(members->names, name->uid, known);
+	if (known)
+		return &known->name;
+	known = arena_alloc(&members->arena, sizeof(*known), _Alignof(struct known_name));
+	if (!known)
+		return NULL;
+	known->name = (struct pod_name){
+		.namespace = arena_string(&members->arena, name->namespace),
+		.pod = arena_string(&members->arena, name->pod),
+		.uid = arena_string(&members->arena, name->uid),
+		.kind = arena_string(&members->arena, name->kind),
+		.workload = arena_string(&members->arena, name->workload),
+		.node = arena_string(&members->arena, name->node),
+	};
+	if (!known->name.namespace || !known->name.pod || !known->name.uid || !known->name.kind ||
+	    !known->name.workload || !known->name.node)
+		return NULL;
+	HASH_ADD_KEYPTR(hh, members->names, known->name.uid, strlen(known->name.uid), known);
+	return known->hh.tbl ? &known->name : NULL;
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+#include "pod-watch.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "json-memory.h"
+#include "json-reader.h"
+#include "pods-store.h"
+
+/* --- one object --- */
+
+struct pod_reader {
+	struct pod_item item;
+	struct reader *reader;
+	char error[512];
+};
+
+static int64_t realtime_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+struct pod_reader *pod_reader_new(void)
+{
+	struct pod_reader *reader = calloc(1, sizeof(*reader));
+
+	if (!reader)
+		return NULL;
+	reader->reader = reader_new(NULL, "the API", "see it with kubectl get pods -A -o json",
+				    reader->error, sizeof(reader->error));
+	if (reader->reader)
+		return reader;
+	free(reader);
+	return NULL;
+}
+
+void pod_reader_free(struct pod_reader *reader)
+{
+	if (!reader)
+		return;
+	pod_item_deinit(&reader->item);
+	free(reader->reader);
+	free(reader);
+}
+
+int pod_reader_put(struct pod_reader *reader, struct pods *pods, const json_t *object, bool deleted,
+		   const char **uid)
+{
+	int64_t now = realtime_ns();
+	int r;
+
+	reader->reader->r = 0;
+	reader->error[0] = '\0';
+	r = pod_item_read(&reader->item, reader->reader, object);
+	if (!r)
+		r = pods_put(pods, &reader->item, now);
+	if (r)
+		return r;
+	*uid = reader->item.pod.name.uid;
+	if (deleted)
+		pods_gone(pods, *uid, reader->item.finished ? reader->item.finished : now);
+	return 0;
+}
+
+const char *pod_reader_error(const struct pod_reader *reader)
+{
+	return reader->error;
+}
+
+/* --- the watch --- */
+
+struct pod_watch {
+	struct kube_watch *watch;
+	struct pods *pods;
+	struct pod_reader *reader;
+	const struct pod_watch_ops *ops;
+	void *arg;
+	uint64_t damaged;
+	char why[512];
+};
+
+static void list_begins(void *arg)
+{
+	struct pod_watch *watch = arg;
+
+	pods_list_begin(watch->pods);
+}
+
+static void list_ended(void *arg)
+{
+	struct pod_watch *watch = arg;
+	int64_t now = realtime_ns();
+
+	pods_list_end(watch->pods, now);
+	pods_expire(watch->pods, now);
+	if (watch->ops && watch->ops->listed)
+		watch->ops->listed(watch->arg);
+}
+
+static void take(void *arg, enum kube_event event, const json_t *object)
+{
+	struct pod_watch *watch = arg;
+	const char *uid;
+
+	if (pod_reader_put(watch->reader, watch->pods, object, event == KUBE_DELETED, &uid)) {
+		if (!watch->damaged++)
+			strcpy(watch->why, watch->reader->error);
+		return;
+	}
+	if (watch->ops && watch->ops->changed)
+		watch->ops->changed(watch->arg, pods_find(watch->pods, uid));
+}
+
+struct pod_watch *pod_watch_new(struct kube_client *client, const char *namespace,
+				const char *selector, const struct pod_watch_ops *ops, void *arg)
+{
+	static const struct kube_watch_ops watch_ops = {list_begins, list_ended, take, NULL};
+	const struct kube_collection collection = {"", namespace, "pods", selector};
+	struct pod_watch *watch = calloc(1, sizeof(*watch));
+
+	if (!watch)
+		return NULL;
+	watch->ops = ops;
+	watch->arg = arg;
+	watch->pods = pods_new();
+	watch->reader = pod_reader_new();
+	if (watch->pods && watch->reader)
+		watch->watch = kube_watch_new(client, &collection, &watch_ops, watch);
+	if (watch->watch)
+		return watch;
+	pod_watch_free(watch);
+	return NULL;
+}
+
+void pod_watch_free(struct pod_watch *watch)
+{
+	if (!watch)
+		return;
+	kube_watch_free(watch->watch);
+	pod_reader_free(watch->reader);
+	pods_free(watch->pods);
+	free(watch);
+}
+
+struct pods *pod_watch_pods(const struct pod_watch *watch)
+{
+	return watch->pods;
+}
+
+const struct kube_watch *pod_watch_watch(const struct pod_watch *watch)
+{
+	return watch->watch;
+}
+
+uint64_t pod_watch_damaged(const struct pod_watch *watch, const char **why)
+{
+	*why = watch->why;
+	return watch->damaged;
+}

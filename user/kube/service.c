@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+#include "service.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "members.h"
+
+const char *service_text(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	for (const char *c = text; c && *c; c++)
+		if (*c <= ' ' || *c > '~')
+			return "";
+	return text ? text : "";
+}
+
+static bool is_tcp(const json_t *port)
+{
+	const char *protocol = service_text(port, "protocol");
+
+	return !*protocol || !strcmp(protocol, "TCP");
+}
+
+static void note_other_ports(struct service *service, const json_t *ports)
+{
+	size_t i, length;
+	json_t *port;
+
+	json_array_foreach (ports, i, port) {
+		if (is_tcp(port))
+			continue;
+		length = strlen(service->note);
+		snprintf(service->note + length, sizeof(service->note) - length,
+			 "%s%" JSON_INTEGER_FORMAT "/%s",
+			 length ? ", " : "Not watched, since not TCP: port ",
+			 json_integer_value(json_object_get(port, "port")),
+			 service_text(port, "protocol"));
+	}
+}
+
+static int choose_port(struct service *service, const json_t *ports, uint16_t wanted)
+{
+	size_t i;
+	json_t *port;
+
+	json_array_foreach (ports, i, port) {
+		if (!is_tcp(port) || json_integer_value(json_object_get(port, "port")) != wanted)
+			continue;
+		service->only_port = true;
+		service->port_name = strdup(service_text(port, "name"));
+		return service->port_name ? 0 : -ENOMEM;
+	}
+	return 0;
+}
+
+int service_read(struct service *service, const json_t *json, uint16_t wanted, char *error,
+		 size_t error_size)
+{
+	const json_t *spec = json_object_get(json, "spec");
+	const json_t *ports = json_object_get(spec, "ports");
+	const char *name = service_text(json_object_get(json, "metadata"), "name");
+	bool tcp = false;
+	size_t i;
+	json_t *port;
+
+	if (!strcmp(service_text(spec, "type"), "ExternalName")) {
+		snprintf(error, error_size,
+			 "svc/%s is of type ExternalName: a name for %s, outside of this cluster's "
+			 "pods, so there is nothing here to watch",
+			 name, service_text(spec, "externalName"));
+		return -EINVAL;
+	}
+	json_array_foreach (ports, i, port)
+		tcp = tcp || is_tcp(port);
+	service->portless = !json_array_size(ports);
+	if (!tcp && !(service->portless && wanted)) {
+		snprintf(error, error_size, "svc/%s has no TCP port%s", name,
+			 service->portless ? "; say which it is, with --port N"
+					   : ", and only TCP can be watched");
+		return -EINVAL;
+	}
+	if (wanted)
+		return choose_port(service, ports, wanted);
+	note_other_ports(service, ports);
+	return 0;
+}
+
+void service_deinit(struct service *service)
+{
+	free(service->port_name);
+	service->port_name = NULL;
+}
+
+static bool port_wanted(const struct service *service, const json_t *port, uint16_t wanted)
+{
+	json_int_t number = json_integer_value(json_object_get(port, "port"));
+
+	if (!is_tcp(port) || number < 1 || number > UINT16_MAX)
+		return false;
+	if (service->only_port)
+		return !strcmp(service_text(port, "name"), service->port_name);
+	return !wanted || number == wanted;
+}
+
+/* Who is behind an endpoint: targetRef of a Pod. NULL: no pod. */
+static const struct pod_name *pod_of(const json_t *reference, const char *node,
+				     struct members *members)
+{
+	const struct pod_name name = {
+		.namespace = service_text(reference, "namespace"),
+		.pod = service_text(reference, "name"),
+		.uid = service_text(reference, "uid"),
+		.kind = "Pod",
+		.workload = service_text(reference, "name"),
+		.node = node,
+	};
+
+	if (strcmp(service_text(reference, "kind"), "Pod") || !*name.uid || !*name.pod)
+		return NULL;
+	return members_name(members, &name);
+}
+
+static void add(struct service *service, const char *address_text, const json_t *ports,
+		uint16_t wanted, const struct pod_name *pod, struct members *members)
+{
+	struct address address;
+	json_t *port;
+	size_t i;
+
+	if (address_parse(address_text, &address))
+		return;
+	if (service->portless && wanted)
+		members_add(members, &address, wanted, pod);
+	json_array_foreach (ports, i, port)
+		if (port_wanted(service, port, wanted))
+			members_add(members, &address,
+				    (uint16_t)json_integer_value(json_object_get(port, "port")),
+				    pod);
+}
+
+static void take_slice(struct service *service, const json_t *slice, uint16_t wanted,
+		       struct members *members)
+{
+	const json_t *ports = json_object_get(slice, "ports");
+	json_t *endpoint, *address;
+	size_t i, j;
+
+	json_array_foreach (json_object_get(slice, "endpoints"), i, endpoint) {
+		const char *node = service_text(endpoint, "nodeName");
+		const struct pod_name *pod;
+
+		if (!*node)
+			node = service_text(json_object_get(endpoint, "topology"),
+					    "kubernetes.io/hostname");
+		pod = pod_of(json_object_get(endpoint, "targetRef"), node, members);
+		json_array_foreach (json_object_get(endpoint, "addresses"), j, address)
+			if (json_is_string(address))
+				add(service, json_string_value(address), ports, wanted, pod,
+				    members);
+	}
+}
+
+static void take_subset(struct service *service, const json_t *subset, const char *key,
+			uint16_t wanted, struct members *members)
+{
+	json_t *address;
+	size_t i;
+
+	json_array_foreach (json_object_get(subset, key), i, address)
+		add(service, service_text(address, "ip"), json_object_get(subset, "ports"), wanted,
+		    pod_of(json_object_get(address, "targetRef"), service_text(address, "nodeName"),
+			   members),
+		    members);
+}
+
+void service_take(struct service *service, const json_t *object, uint16_t wanted,
+		  struct members *members)
+{
+	json_t *subset;
+	size_t i;
+
+	take_slice(service, object, wanted, members);
+	json_array_foreach (json_object_get(object, "subsets"), i, subset) {
+		take_subset(service, subset, "addresses", wanted, members);
+		take_subset(service, subset, "notReadyAddresses", wanted, members);
+	}
+}
