@@ -5,7 +5,7 @@ set -eu
 
 packages() {
   case $1 in
-  build) echo gcc make pkg-config clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev libjansson-dev libcurl4-openssl-dev uthash-dev ;;
+  build) echo gcc make pkg-config clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev libjansson-dev libyaml-dev libcurl4-openssl-dev uthash-dev ;;
   test) echo libcmocka-dev bats jq iproute2 util-linux procps ;;
   kernels) echo qemu-system-x86 bats jq iproute2 util-linux procps kmod cpio xz-utils zstd lz4 ;;
   demo) echo iproute2 util-linux jq ;;
