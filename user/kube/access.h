@@ -17,6 +17,9 @@ void kube_access_free(struct kube_access *access);
 
 const struct kube_config *kube_access_config(const struct kube_access *access);
 
+/* What the URL of each request begins with: "https://host:6443". */
+const char *kube_access_url(const struct kube_access *access);
+
 /*
  * Sets what the handle needs, and adds to its headers. 0; -EAGAIN: credentials are being made, try
  * again when kube_access_fd() is readable; another negative errno and a sentence in `error`.

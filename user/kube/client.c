@@ -16,6 +16,7 @@
 
 #define CONNECT_MS 10000L
 #define STALLED_S 30L
+#define PLUGIN_MS 31000 /* it is killed after 30 s */
 #define ERROR_BODY ((size_t)64 << 10)
 /* Small, since curl reads up to a hundred of these before it comes back. */
 #define BUFFER_BYTES 4096L
@@ -47,6 +48,7 @@ struct kube_client {
 	struct kube_timer *timers;
 	bool running;
 	struct kube_traffic traffic;
+	struct kube_timer plugin_timer;
 	int credentials; /* file descriptor that tells of a plugin's end; -1: none runs */
 };
 
@@ -295,29 +297,33 @@ static int add_header(struct kube_request *request, const char *header)
 
 /* Hands the request to curl, or waits for the plugin that makes credentials. Negative errno: it can't be
  * made. */
-static int begin(struct kube_request *request)
+static int begin(struct kube_request *request, char *error, size_t error_size)
 {
 	struct kube_client *client = request->client;
-	int r = kube_access_apply(client->access, request->curl, &request->headers);
+	int r = kube_access_apply(client->access, request->curl, &request->headers, error,
+				  error_size);
 
 	if (r == -EAGAIN)
 		return 0;
-	if (!r)
-		r = add_header(request, "Accept: application/json");
 	if (r)
 		return r;
+	if (add_header(request, "Accept: application/json"))
+		goto no_memory;
 	curl_easy_setopt(request->curl, CURLOPT_HTTPHEADER, request->headers);
 	if (curl_multi_add_handle(client->multi, request->curl))
-		return -ENOMEM;
+		goto no_memory;
 	request->added = true;
 	client->traffic.requests++;
 	return 0;
+no_memory:
+	snprintf(error, error_size, "out of memory");
+	return -ENOMEM;
 }
 
 /* In a call of its own: done() is never called from within kube_get(). */
-static void fail_to_begin(struct kube_request *request, int r)
+static void fail_to_begin(struct kube_request *request, int r, const char *error)
 {
-	const struct kube_outcome outcome = {.r = r, .error = strerror(-r)};
+	const struct kube_outcome outcome = {.r = r, .error = error};
 	const struct kube_request_ops *ops = request->ops;
 	void *arg = request->arg;
 
@@ -330,14 +336,15 @@ static void begin_waiting(struct kube_client *client)
 	struct kube_request *request = client->requests, *next;
 
 	for (; request; request = next) {
+		char error[512] = "";
 		int r;
 
 		next = request->next;
 		if (request->added || request->cancelled)
 			continue;
-		r = begin(request);
+		r = begin(request, error, sizeof(error));
 		if (r)
-			fail_to_begin(request, r);
+			fail_to_begin(request, r, error);
 	}
 }
 
@@ -348,7 +355,7 @@ struct kube_request *kube_get(struct kube_client *client, const char *path, bool
 	CURL *curl = curl_easy_init();
 
 	if (!request || !curl ||
-	    asprintf(&request->url, "%s%s", kube_access_server(client->access), path) < 0) {
+	    asprintf(&request->url, "%s%s", kube_access_url(client->access), path) < 0) {
 		curl_easy_cleanup(curl);
 		free(request);
 		return NULL;
@@ -435,7 +442,13 @@ int kube_client_fd(const struct kube_client *client)
 	return client->epoll;
 }
 
-/* A plugin that makes credentials runs: its end is to wake us. */
+/* That it fired is all that is needed: kube_client_run() looks at the plugin each time. */
+static void no_more(void *arg)
+{
+	(void)arg;
+}
+
+/* A plugin that makes credentials runs: its end is to wake us, or that it takes too long. */
 static void watch_credentials(struct kube_client *client)
 {
 	struct epoll_event event = {.events = EPOLLIN};
@@ -446,8 +459,10 @@ static void watch_credentials(struct kube_client *client)
 	/* a descriptor that was closed has left the epoll by itself */
 	client->credentials = fd;
 	event.data.fd = fd;
-	if (fd >= 0)
-		epoll_ctl(client->epoll, EPOLL_CTL_ADD, fd, &event);
+	if (fd < 0)
+		return;
+	epoll_ctl(client->epoll, EPOLL_CTL_ADD, fd, &event);
+	kube_timer_start(client, &client->plugin_timer, PLUGIN_MS, no_more, client);
 }
 
 void kube_client_run(struct kube_client *client)
@@ -457,6 +472,10 @@ void kube_client_run(struct kube_client *client)
 	uint64_t expired;
 
 	client->running = true;
+	kube_access_run(client->access);
+	/* it has ended, and the next may get the same number */
+	if (kube_access_fd(client->access) < 0)
+		client->credentials = -1;
 	for (int i = 0; i < n; i++) {
 		int fd = events[i].data.fd, bits = 0;
 
