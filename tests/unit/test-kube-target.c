@@ -185,8 +185,8 @@ static void assert_no_target(const struct pods *pods, const char *what)
 	char sentence[512];
 
 	snprintf(sentence, sizeof(sentence),
-		 "\"%s\" is not a target; write deploy/NAME, pod/NAME, sts/NAME, ds/NAME, rs/NAME "
-		 "or job/NAME with -n NAMESPACE, or --port N",
+		 "\"%s\" is not a target; write svc/NAME, deploy/NAME, pod/NAME, sts/NAME, "
+		 "ds/NAME, rs/NAME or job/NAME with -n NAMESPACE, or --port N",
 		 what);
 	assert_refused(pods, "buffer", what, 0, -EINVAL, sentence);
 }
@@ -220,9 +220,9 @@ static void test_service(void **state)
 		snprintf(what, sizeof(what), "%s/session-service", words[i]);
 		assert_refused(
 			*state, "buffer", what, 3000, -EINVAL,
-			"svc/session-service: which pods are behind a Service is known to the "
-			"Kubernetes API only, which is not asked yet; name the workload meanwhile, "
-			"with deploy/NAME -n buffer, or the port, with --port N");
+			"svc/session-service: a list of pods does not tell which of them are "
+			"behind a Service; leave --pods out, then the API is asked, or name the "
+			"workload, with deploy/NAME -n buffer");
 	}
 }
 

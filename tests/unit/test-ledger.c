@@ -176,9 +176,45 @@ static void late_names(void **state)
 	assert_int_equal(ledger_update(ledger, &key, &counts, &nameless), 0);
 	assert_ptr_equal(ledger_find(ledger, &key)->who.pod, &pods[0]);
 	assert_int_equal(ledger_find(ledger, &key)->counts.opened, 6);
-	/* by address alone one can't know */
+	ledger_free(ledger);
+}
+
+static struct who since(struct who who, int64_t time)
+{
+	who.since = time;
+	return who;
+}
+
+/* By its address a pod is known for what it counted since it has that: counts begin at time 1. */
+static void late_names_by_address(void **state)
+{
+	struct ledger *ledger = ledger_new(20);
+	struct who external = {.class = CLASS_EXTERNAL};
+
+	(void)state;
 	assert_int_equal(update(ledger, 1, 3, unknown), 1);
-	assert_int_equal(update(ledger, 1, 4, workload(0)), 1);
+	assert_int_equal(update(ledger, 1, 3, external), 0);
+	assert_int_equal(update(ledger, 1, 4, since(workload(0), 1)), 0);
+	assert_int_equal(opened_by(ledger, &pods[0]), 4);
+	/* it is gone, and what it opened stays its own */
+	assert_int_equal(update(ledger, 1, 4, unknown), 0);
+	assert_int_equal(opened_by(ledger, &pods[0]), 4);
+	/* whoever calls from there now is somebody else */
+	assert_int_equal(update(ledger, 1, 9, unknown), 1);
+	assert_int_equal(opened_by(ledger, &pods[0]), 4);
+	assert_int_equal(update(ledger, 1, 10, since(workload(1), 5)), 0);
+	assert_int_equal(opened_by(ledger, &pods[1]), 6);
+	/* the API was late: all of it was a pod's that started after that one */
+	assert_int_equal(update(ledger, 1, 10, since(workload(2), 6)), 0);
+	assert_int_equal(opened_by(ledger, &pods[1]), 0);
+	assert_int_equal(opened_by(ledger, &pods[2]), 6);
+	/* too late to be the one who called before */
+	assert_int_equal(update(ledger, 2, 3, unknown), 1);
+	assert_int_equal(update(ledger, 2, 3, since(workload(1), 2)), 0);
+	assert_int_equal(opened_by(ledger, &pods[1]), 0);
+	assert_int_equal(update(ledger, 2, 8, since(workload(1), 2)), 1);
+	assert_int_equal(opened_by(ledger, &pods[1]), 5);
+	assert_int_equal(attributed(ledger), 18);
 	ledger_free(ledger);
 }
 
@@ -473,6 +509,7 @@ int main(void)
 		cmocka_unit_test(without_counts),
 		cmocka_unit_test(identity_changes),
 		cmocka_unit_test(late_names),
+		cmocka_unit_test(late_names_by_address),
 		cmocka_unit_test(beyond_the_limit),
 		cmocka_unit_test(identity_changes_at_the_limit),
 		cmocka_unit_test(limit_of_nothing),

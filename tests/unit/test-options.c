@@ -189,9 +189,13 @@ static void targets(void **state)
 	assert_string_equal(mixed.pods, "-");
 	assert_int_equal(mixed.port, 80);
 	assert_string_equal(dashed.target, "-x");
-	assert_refused("", "no target: give --port N, or deploy/NAME");
+	assert_refused("", "no target: give svc/NAME, deploy/NAME ... with -n, or --port N");
 	assert_refused("--pods p", "no target");
-	assert_refused("deploy/a", "deploy/a: there is no list of pods to look in");
+	assert_refused("deploy/a -l app=a --port 1", "deploy/a and -l app=a: one target at a time");
+	assert_refused("-l app=a", "-l app=a: say which port it is");
+	assert_refused("-l app=a --port 1 --pods p", "leave --pods out");
+	assert_refused("svc/a --pods p --kubeconfig k", "--pods is in place of the API");
+	assert_refused("svc/a --watch pods", "--watch pods: cluster or node");
 	assert_refused("deploy/a deploy/b --pods p", "one target at a time: what is 'deploy/b'?");
 	assert_refused("deploy/a --pods p --address 192.0.2.1", "--address goes with --port");
 	assert_refused("-n buffer --port 1", "-n goes with a target");

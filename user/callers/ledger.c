@@ -126,18 +126,39 @@ static void row_set_counts(struct row *row, const struct caller_counts *counts)
 }
 
 /*
+ * Names come late: the API tells of a pod after it has begun to call. So a row that was named by
+ * its address takes the name of whoever had that address for all that was counted in it: of a pod,
+ * if it was nobody's, or if this one started after the one that it was named after. That there is
+ * nobody any more is no news, as long as nothing new was opened.
+ */
+static bool row_named_late(const struct row *row, const struct who *who, bool opened)
+{
+	uint64_t first = row->counts.first;
+	bool all = !first || who->since <= (int64_t)first;
+
+	if (row->key.flags & CALLER_LOCAL)
+		return false;
+	if (!who->pod)
+		return row->who.pod ? !opened : true;
+	if (row->who.pod)
+		return first && all && who->since > row->who.since;
+	return all;
+}
+
+/*
  * Takes the name if it is one of the same caller; returns false if it is another caller's. Nothing
  * was counted under another name yet: then any will do. The process is the same (its cgroup is):
  * then its pod got known, or is no longer on the list, and the name that is known stays.
  */
-static bool row_take_name(struct row *row, const struct who *who)
+static bool row_take_name(struct row *row, const struct who *who, bool opened)
 {
 	bool same = who_equal(&row->who, who) || !counts_any(&row->counts);
-	bool same_process = row->key.cgroup && row->who.class == who->class;
+	bool same_process =
+		row->key.cgroup && row->who.class == who->class && (!row->who.pod || !who->pod);
 
-	if (!same && !(same_process && (!row->who.pod || !who->pod)))
+	if (!same && !same_process && !row_named_late(row, who, opened))
 		return false;
-	if (same || !row->who.pod)
+	if (same || !row->who.pod || who->pod)
 		row->who = *who;
 	return true;
 }
@@ -237,18 +258,18 @@ int ledger_update(struct ledger *ledger, const struct caller_key *key,
 	struct caller_counts fresh = {};
 	int r;
 
-	if (row && row_take_name(row, who)) {
-		row->superseded = false;
-		if (counts)
-			row_set_counts(row, counts);
-		return 0;
-	}
 	if (row && counts) {
 		struct caller_counts total = row_total(row);
 
 		fresh = counts_since(counts, &total);
 	} else if (counts) {
 		fresh = *counts;
+	}
+	if (row && row_take_name(row, who, fresh.opened)) {
+		row->superseded = false;
+		if (counts)
+			row_set_counts(row, counts);
+		return 0;
 	}
 	/* under a new name, but nothing was counted under it: it has not called yet */
 	if (row && !counts_any(&fresh))

@@ -76,7 +76,8 @@ void ledger_end_refresh(struct ledger *ledger);
  * next pass. `counts` NULL: not known yet, only makes sure of the row.
  *
  * That the pod of a process (same cgroup) got known, or is no longer, is no change of identity: the
- * row takes the name, and keeps it.
+ * row takes the name, and keeps it. Nor is it one that an address turns out to have been a pod's
+ * all the time.
  */
 int ledger_update(struct ledger *ledger, const struct caller_key *key,
 		  const struct caller_counts *counts, const struct who *who);

@@ -31,19 +31,31 @@ static int target_grow(struct target *target)
 	return 0;
 }
 
-int target_add(struct target *target, const struct address *address, uint16_t port,
-	       const struct pod_name *pod)
+int target_append(struct target *target, const struct address *address, uint16_t port,
+		  const struct pod_name *pod)
 {
-	int r;
+	int r = target_grow(target);
 
-	if (target_has(target, address, port))
-		return 0;
-	r = target_grow(target);
 	if (r < 0)
 		return r;
 	target->endpoints[target->n_endpoints++] =
 		(struct endpoint){.address = *address, .port = port, .pod = pod};
 	return 0;
+}
+
+int target_add(struct target *target, const struct address *address, uint16_t port,
+	       const struct pod_name *pod)
+{
+	return target_has(target, address, port) ? 0 : target_append(target, address, port, pod);
+}
+
+size_t target_count(const struct target *target)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < target->n_endpoints; i++)
+		n += !target->endpoints[i].until;
+	return n;
 }
 
 void target_deinit(struct target *target)

@@ -14,6 +14,10 @@ struct endpoint {
 	struct address address; /* any: every address of this node, in every network namespace */
 	uint16_t port;
 	const struct pod_name *pod; /* NULL: none known */
+	/* it was watched from then (0: the window's start) to then (0: its end); CLOCK_MONOTONIC ns
+	 */
+	uint64_t since;
+	uint64_t until;
 };
 
 struct target {
@@ -25,6 +29,13 @@ struct target {
 /* Adds an endpoint unless it is there already. 0 or -ENOMEM. The target starts as all zero. */
 int target_add(struct target *target, const struct address *address, uint16_t port,
 	       const struct pod_name *pod);
+
+/* Adds it in any case: an address that another pod has now is another endpoint. */
+int target_append(struct target *target, const struct address *address, uint16_t port,
+		  const struct pod_name *pod);
+
+/* Endpoints that are watched now. */
+size_t target_count(const struct target *target);
 void target_deinit(struct target *target);
 
 #endif

@@ -39,6 +39,8 @@ struct who who_decide(const struct evidence *evidence)
 
 	who.pod_uid = evidence->cgroup_pod_uid;
 	who.cgroup_path = evidence->cgroup_path;
+	who.since =
+		who.pod && who.pod == evidence->pod_by_address ? evidence->pod_since : INT64_MIN;
 	return who;
 }
 

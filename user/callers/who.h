@@ -43,6 +43,8 @@ struct evidence {
 	 * ledger */
 	const char *cgroup_path;
 	const char *cgroup_pod_uid;
+	/* since when that pod has had it; CLOCK_MONOTONIC ns, may be before 0; INT64_MIN: always */
+	int64_t pod_since;
 	const char *node_name; /* the node whose address the peer has, or NULL */
 	uint32_t node_netns;   /* inode number of this node's own network namespace */
 	bool pods_known;       /* there is a list of pods to look in */
@@ -55,6 +57,9 @@ struct who {
 	const char *node;        /* CLASS_NODE: its name */
 	const char *pod_uid;     /* as the process's cgroup tells it, or NULL */
 	const char *cgroup_path; /* of the process, or NULL */
+	/* Since when the peer's address is theirs, where only that tells who it is: what was
+	 * counted before is not theirs. As pod_since. */
+	int64_t since;
 };
 
 /* The rules of design section 4, in their order. Pure. */

@@ -28,31 +28,71 @@ int capture_failure(void)
 	return r < 0 ? r : -EIO;
 }
 
+int capture_endpoint_add(struct capture *capture, size_t index)
+{
+	const struct endpoint *endpoint = &capture->target->endpoints[index];
+	struct endpoint_key key = {.port = endpoint->port};
+	struct whocalls_bpf__bss *bss = capture->bpf->bss;
+	uint32_t id = (uint32_t)index;
+	int r;
+
+	if (index >= UINT16_MAX)
+		return -E2BIG; /* caller_key.endpoint */
+	memcpy(key.address, endpoint->address.word, sizeof(key.address));
+	r = bpf_map__update_elem(capture->bpf->maps.endpoints, &key, sizeof(key), &id, sizeof(id),
+				 BPF_ANY);
+	if (r)
+		return r;
+	if (!address_is_any(&endpoint->address))
+		bss->addressed++;
+	bss->ports[endpoint->port >> 6] |= 1ULL << (endpoint->port & 63);
+	bss->ports_line[endpoint->port >> 6 & 7] |= 1ULL << (endpoint->port & 63);
+	return 0;
+}
+
+/* Its loopback addresses go, too. */
+static void remove_loopbacks(struct capture *capture, size_t index)
+{
+	struct bpf_map *map = capture->bpf->maps.loopbacks;
+	struct loopback_key key, next;
+	int r = bpf_map__get_next_key(map, NULL, &next, sizeof(next));
+
+	while (!r) {
+		uint32_t id;
+
+		key = next;
+		r = bpf_map__get_next_key(map, &key, &next, sizeof(next));
+		if (!bpf_map__lookup_elem(map, &key, sizeof(key), &id, sizeof(id), 0) &&
+		    id == index)
+			bpf_map__delete_elem(map, &key, sizeof(key), 0);
+	}
+}
+
+/* Unless another pod has its address by now. The port stays watched: that costs a look-up, no more.
+ */
+void capture_endpoint_remove(struct capture *capture, size_t index)
+{
+	const struct endpoint *endpoint = &capture->target->endpoints[index];
+	struct bpf_map *map = capture->bpf->maps.endpoints;
+	struct endpoint_key key = {.port = endpoint->port};
+	uint32_t id;
+
+	memcpy(key.address, endpoint->address.word, sizeof(key.address));
+	if (!bpf_map__lookup_elem(map, &key, sizeof(key), &id, sizeof(id), 0) && id == index)
+		bpf_map__delete_elem(map, &key, sizeof(key), 0);
+	remove_loopbacks(capture, index);
+}
+
 static int fill_target(struct capture *capture, const struct target *target)
 {
-	struct whocalls_bpf *bpf = capture->bpf;
-	struct whocalls_bpf__bss *bss = bpf->bss;
+	int r = 0;
 
-	if (target->n_endpoints > UINT16_MAX)
-		return -E2BIG; /* caller_key.endpoint */
-	for (size_t i = 0; i < target->n_endpoints; i++) {
-		const struct endpoint *endpoint = &target->endpoints[i];
-		struct endpoint_key key = {.port = endpoint->port};
-		uint32_t id = (uint32_t)i;
-		int r;
-
-		memcpy(key.address, endpoint->address.word, sizeof(key.address));
-		r = bpf_map__update_elem(bpf->maps.endpoints, &key, sizeof(key), &id, sizeof(id),
-					 BPF_ANY);
-		if (r)
-			return r;
-		if (!address_is_any(&endpoint->address))
-			bss->addressed++;
-		bss->ports[endpoint->port >> 6] |= 1ULL << (endpoint->port & 63);
-		bss->ports_line[endpoint->port >> 6 & 7] |= 1ULL << (endpoint->port & 63);
-	}
-	bss->only_endpoint = target->n_endpoints == 1 && !bss->addressed;
-	return 0;
+	for (size_t i = 0; i < target->n_endpoints && !r; i++)
+		if (!target->endpoints[i].until)
+			r = capture_endpoint_add(capture, i);
+	capture->bpf->bss->only_endpoint =
+		target->n_endpoints == 1 && !capture->bpf->bss->addressed;
+	return r;
 }
 
 static int attach(struct capture *capture, int which, struct bpf_program *program)
@@ -167,13 +207,40 @@ static int look_for_endpoints(uint32_t inum, void *arg)
 			uint32_t id = (uint32_t)i;
 
 			/* --address asks for that address and no other */
-			if (endpoint->pod && address_equal(&endpoint->address, &address))
+			if (endpoint->pod && !endpoint->until &&
+			    address_equal(&endpoint->address, &address))
 				r = bpf_map__update_elem(capture->bpf->maps.loopbacks, &key,
 							 sizeof(key), &id, sizeof(id), BPF_ANY);
 		}
 	}
 	freeifaddrs(all);
 	return r ? 1 : 0;
+}
+
+static int look_for_loopbacks(struct capture *capture)
+{
+	int r;
+
+	if (!capture->bpf->bss->addressed)
+		return 0;
+	r = sweep_look(look_for_endpoints, capture, NULL, 0);
+	if (r < 0)
+		return r;
+	capture->unlooked = (uint64_t)r;
+	return 0;
+}
+
+/* What the sweep finds was open before its endpoint was watched. */
+int capture_endpoints_changed(struct capture *capture)
+{
+	int r = look_for_loopbacks(capture);
+
+	if (r)
+		return r;
+	capture->bpf->bss->snapshot_done = 0;
+	r = capture_sweep(capture, true);
+	capture->bpf->bss->snapshot_done = 1;
+	return r;
 }
 
 /*
@@ -190,11 +257,8 @@ static int begin(struct capture *capture, char *error, size_t error_size)
 	struct whocalls_bpf *bpf = capture->bpf;
 	int r = sweep_run(bpf->progs.snapshot_files);
 
-	if (!r && bpf->bss->addressed) {
-		r = sweep_look(look_for_endpoints, capture, NULL, 0);
-		capture->unlooked = r > 0 ? (uint64_t)r : 0;
-		r = r < 0 ? r : 0;
-	}
+	if (!r)
+		r = look_for_loopbacks(capture);
 	if (!r) {
 		capture->started = monotonic_ns();
 		bpf->bss->sockops_attached = capture->hooks[SOCKOPS].link != NULL;

@@ -21,6 +21,7 @@ struct capture_options {
 	uint32_t max_callers;        /* entries of the kernel's map of callers */
 	uint32_t max_connections;    /* entries of its map of open connections */
 	uint32_t ring_size;          /* bytes: a power of two, at least a page */
+	uint32_t more_endpoints;     /* room for those that come later */
 	uint16_t kubelet_port;       /* 0: no probes can be proven */
 	bool events;                 /* single connections through the ring, too */
 	const char *btf;             /* file with the kernel's BTF; NULL: /sys/kernel/btf/vmlinux */
@@ -35,6 +36,15 @@ struct capture_options {
  */
 int capture_open(struct capture **out, const struct capture_options *options, char *error,
 		 size_t error_size);
+
+/*
+ * The target has got an endpoint, the `index`th, or it has lost that. What is counted there stays.
+ * After some came, capture_endpoints_changed() looks for what was open there before. 0 or -errno:
+ * -E2BIG: there have been too many.
+ */
+int capture_endpoint_add(struct capture *capture, size_t index);
+void capture_endpoint_remove(struct capture *capture, size_t index);
+int capture_endpoints_changed(struct capture *capture);
 
 /* Detaches all hooks: nothing is counted any more. May be called twice. */
 void capture_stop(struct capture *capture);

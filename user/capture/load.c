@@ -167,6 +167,7 @@ static size_t choose_accept(struct capture *capture, const char *btf, const char
 
 static int size_maps(struct capture *capture, const struct capture_options *options)
 {
+	size_t endpoints = options->target->n_endpoints + options->more_endpoints;
 	struct whocalls_bpf *bpf = capture->bpf;
 	const struct {
 		struct bpf_map *map;
@@ -175,9 +176,9 @@ static int size_maps(struct capture *capture, const struct capture_options *opti
 		{bpf->maps.callers, options->max_callers},
 		{bpf->maps.connections, options->max_connections},
 		{bpf->maps.marks, capture->old ? 2 * options->max_connections : 1},
-		{bpf->maps.endpoints, options->target->n_endpoints},
+		{bpf->maps.endpoints, endpoints ? endpoints : 1},
 		/* other namespaces of the node may have the same addresses */
-		{bpf->maps.loopbacks, options->target->n_endpoints * 2 + 1024},
+		{bpf->maps.loopbacks, endpoints * 2 + 1024},
 		{bpf->maps.ring, options->ring_size},
 	};
 	int r = 0;

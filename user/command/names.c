@@ -22,17 +22,21 @@ struct cgroup {
 
 struct names {
 	const struct pods *pods;
+	struct kube *kube;
+	int64_t realtime_offset;
 	uint32_t node_netns;
 	struct cgroup *cgroups;
 };
 
-struct names *names_new(const struct pods *pods)
+struct names *names_new(const struct pods *pods, struct kube *kube, int64_t realtime_offset)
 {
 	struct names *names = calloc(1, sizeof(*names));
 
 	if (!names)
 		return NULL;
 	names->pods = pods;
+	names->kube = kube;
+	names->realtime_offset = realtime_offset;
 	names->node_netns = sweep_own_netns();
 	return names;
 }
@@ -76,13 +80,38 @@ static const struct cgroup *find_cgroup(struct names *names, uint64_t id)
 	return cgroup;
 }
 
+static void find_pod(struct names *names, const struct address *peer, int64_t when,
+		     struct evidence *evidence)
+{
+	const char *uid = evidence->cgroup_pod_uid;
+	int64_t since = 0;
+
+	if (names->pods) {
+		if (uid)
+			evidence->pod_by_uid = pods_by_uid(names->pods, uid);
+		evidence->pod_by_address = pods_by_address(names->pods, peer, when);
+		evidence->node_name = pods_node_by_address(names->pods, peer);
+		evidence->pods_known = true;
+		since = pods_address_since(names->pods, peer, when);
+	} else if (names->kube) {
+		struct kube_owner owner = {};
+
+		if (uid)
+			evidence->pod_by_uid = kube_by_uid(names->kube, uid);
+		/* who is known is not to be asked for */
+		if (!evidence->pod_by_uid)
+			owner = kube_by_address(names->kube, peer, when);
+		evidence->pod_by_address = owner.pod;
+		evidence->node_name = owner.node;
+		evidence->pods_known = owner.is == KUBE_OUTSIDE;
+		since = owner.since;
+	}
+	evidence->pod_since = since ? since - names->realtime_offset : INT64_MIN;
+}
+
 struct who names_find(struct names *names, const struct caller_key *key, int64_t when)
 {
-	struct evidence evidence = {
-		.key = key,
-		.node_netns = names->node_netns,
-		.pods_known = names->pods,
-	};
+	struct evidence evidence = {.key = key, .node_netns = names->node_netns};
 	const struct cgroup *cgroup = NULL;
 	struct address peer;
 
@@ -92,12 +121,7 @@ struct who names_find(struct names *names, const struct caller_key *key, int64_t
 		evidence.cgroup_path = cgroup->path;
 		evidence.cgroup_pod_uid = cgroup->pod_uid[0] ? cgroup->pod_uid : NULL;
 	}
-	if (names->pods) {
-		memcpy(peer.word, key->peer, sizeof(peer.word));
-		if (evidence.cgroup_pod_uid)
-			evidence.pod_by_uid = pods_by_uid(names->pods, evidence.cgroup_pod_uid);
-		evidence.pod_by_address = pods_by_address(names->pods, &peer, when);
-		evidence.node_name = pods_node_by_address(names->pods, &peer);
-	}
+	memcpy(peer.word, key->peer, sizeof(peer.word));
+	find_pod(names, &peer, when, &evidence);
 	return who_decide(&evidence);
 }

@@ -6,12 +6,16 @@
 #include <stdint.h>
 
 #include "../callers/who.h"
+#include "../kube/kube.h"
 #include "../kube/pods.h"
 
 struct names;
 
-/* `pods` may be NULL: no list to look in; it outlives the names. NULL: no memory. */
-struct names *names_new(const struct pods *pods);
+/*
+ * Looks in a list of pods, or asks what the API has told; both NULL: neither. They outlive the
+ * names. `realtime_offset`: as of struct report. NULL: no memory.
+ */
+struct names *names_new(const struct pods *pods, struct kube *kube, int64_t realtime_offset);
 void names_free(struct names *names);
 
 /*

@@ -36,36 +36,65 @@ static void note_pid_namespace(struct notes *notes)
 
 /* A pod elsewhere can't be watched from here; the node's name is its host name, unless set
  * otherwise. */
-static void note_nodes(struct notes *notes, const struct target *target)
+static void note_nodes(struct notes *notes, const struct target *target, const struct kube *kube)
 {
 	size_t known = 0, elsewhere = 0;
-	const char *other = NULL;
+	const char *other = NULL, *own;
 	struct utsname name;
 
 	if (uname(&name))
 		return;
+	own = kube ? kube_node(kube) : name.nodename;
 	for (size_t i = 0; i < target->n_endpoints; i++) {
 		const struct pod_name *pod = target->endpoints[i].pod;
 
-		if (!pod || !pod->node || !*pod->node)
+		if (!pod || !pod->node || !*pod->node || target->endpoints[i].until)
 			continue;
 		known++;
-		if (strcmp(pod->node, name.nodename)) {
+		if (strcmp(pod->node, own)) {
 			elsewhere++;
 			other = pod->node;
 		}
 	}
 	if (elsewhere)
 		note(notes,
-		     "%zu of %zu endpoints are on other nodes than %s, as %s, by the list of pods: only "
-		     "what arrives on this node is seen.",
-		     elsewhere, known, name.nodename, other);
+		     "%zu of %zu endpoints are on other nodes than %s, as %s, by %s: only what arrives "
+		     "on this node is seen%s.",
+		     elsewhere, known, own, other, kube ? "the API" : "the list of pods",
+		     kube && elsewhere == known
+			     ? "; if this is one of those, give its name with --node"
+			     : "");
 }
 
-void notes_make(struct notes *notes, const struct target *target)
+static void note_api(struct notes *notes, const struct kube *kube, uint64_t now)
 {
+	struct kube_trouble troubles[4];
+	size_t n = kube_troubles(kube, troubles, 4);
+	const struct kube_follow *follow = kube_followed(kube);
+
+	for (size_t i = 0; i < n; i++)
+		note(notes,
+		     "For %llu s the Kubernetes API has not told all: %s. Counts are right; names may be "
+		     "missing%s.",
+		     troubles[i].since && troubles[i].since < now
+			     ? (unsigned long long)((now - troubles[i].since) / 1000000000)
+			     : 0ULL,
+		     troubles[i].text,
+		     follow ? ", and endpoints that came meanwhile are not watched" : "");
+	if (!n && !kube_synced(kube))
+		note(notes, "The Kubernetes API has not told all pods and nodes yet: names come.");
+	if (follow && *kube_follow_note(follow))
+		note(notes, "%s.", kube_follow_note(follow));
+}
+
+void notes_make(struct notes *notes, const struct target *target, const struct kube *kube,
+		uint64_t now)
+{
+	notes_deinit(notes);
 	note_pid_namespace(notes);
-	note_nodes(notes, target);
+	note_nodes(notes, target, kube);
+	if (kube)
+		note_api(notes, kube, now);
 }
 
 void notes_deinit(struct notes *notes)

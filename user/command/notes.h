@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/* Sentences that every report of this trace carries: what it can't see from where it runs. */
+/* Sentences that a report carries: what can't be seen from where it runs, and what the API does not
+ * tell. */
 #ifndef COMMAND_NOTES_H
 #define COMMAND_NOTES_H
 
 #include <stddef.h>
 
 #include "../callers/target.h"
+#include "../kube/kube.h"
 
 struct notes {
-	char *text[4];
+	char *text[12];
 	size_t n;
 };
 
-/* Fills *notes, which starts as all zero. Looks at this process's PID namespace and this node's
- * name. */
-void notes_make(struct notes *notes, const struct target *target);
+/* Fills *notes anew; all zero at first. `kube`: NULL if the API is not asked. `now`:
+ * CLOCK_MONOTONIC ns. */
+void notes_make(struct notes *notes, const struct target *target, const struct kube *kube,
+		uint64_t now);
 void notes_deinit(struct notes *notes);
 
 #endif

@@ -16,21 +16,31 @@
 #define MAX_FOR_NS (30ULL * 24 * 3600 * 1000000000)
 
 static const char help[] =
-	"Usage: whocalls trace --port N [--address IP]... [OPTIONS]\n"
-	"       whocalls trace -n NAMESPACE deploy/NAME --pods FILE [OPTIONS]\n"
+	"Usage: whocalls trace [-n NAMESPACE] svc/NAME|deploy/NAME|pod/NAME|... [OPTIONS]\n"
+	"       whocalls trace [-n NAMESPACE] -l SELECTOR --port N [OPTIONS]\n"
+	"       whocalls trace --port N [--address IP]... [OPTIONS]\n"
 	"\n"
 	"Shows live who opens TCP connections to the target on this node; the summary when it ends\n"
 	"(Ctrl-C, or --for). Needs root.\n"
 	"\n"
 	"Target:\n"
-	"  --port N            this TCP port, 1 to 65535, in every network namespace of this node\n"
-	"  --address IP        only at this local address (IPv4 or IPv6); may be given several times\n"
+	"  svc/NAME            what is behind that Service; all its TCP ports, or --port\n"
 	"  deploy/NAME, sts/, ds/, rs/, rc/, job/, cj/, pod/\n"
-	"                      the pods of that workload, from --pods; all its TCP ports, or --port\n"
-	"  -n, --namespace NS  the namespace of that workload (default: default)\n"
+	"                      the pods of that workload; all TCP ports they name, or --port\n"
+	"  -l, --selector SEL  the pods with these labels (app=web,tier!=test), at --port\n"
+	"  -n, --namespace NS  its namespace (default: that of the kubeconfig, or default)\n"
+	"  --port N            this TCP port, 1 to 65535; alone: in every network namespace of this\n"
+	"                      node\n"
+	"  --address IP        only at this local address (IPv4 or IPv6); may be given several times\n"
 	"\n"
-	"Names:\n"
-	"  --pods FILE         what `kubectl get pods -A -o json` wrote; -: standard input\n"
+	"Names, and what is behind a target, come from the Kubernetes API, found as kubectl does:\n"
+	"  --kubeconfig FILE   instead of $KUBECONFIG, ~/.kube/config (under sudo: of who called\n"
+	"                      it), or the service account in a cluster\n"
+	"  --context NAME      of the kubeconfig\n"
+	"  --node NAME         this node's name in the cluster (default: its host name)\n"
+	"  --watch WHAT        cluster (default): all pods of the cluster; node: those of this node,\n"
+	"                      and others are looked up by their address, which costs the API less\n"
+	"  --pods FILE         no API: what `kubectl get pods -A -o json` wrote; -: standard input\n"
 	"\n"
 	"Output:\n"
 	"  --for DURATION      end after 30s, 10m, 1h30m ...\n"
@@ -49,13 +59,32 @@ static const char help[] =
 	"\n"
 	"`whocalls doctor` tells what this kernel allows.\n";
 
-enum { PORT = 256, ADDRESS, PODS, FOR, MAX_CALLERS, MAX_CONNECTIONS, RING_SIZE, BTF, ACCEPT_HOOK };
+enum {
+	PORT = 256,
+	ADDRESS,
+	PODS,
+	KUBECONFIG,
+	CONTEXT,
+	NODE,
+	WATCH,
+	FOR,
+	MAX_CALLERS,
+	MAX_CONNECTIONS,
+	RING_SIZE,
+	BTF,
+	ACCEPT_HOOK
+};
 
 static const struct option long_options[] = {
 	{"port", required_argument, NULL, PORT},
 	{"address", required_argument, NULL, ADDRESS},
+	{"selector", required_argument, NULL, 'l'},
 	{"namespace", required_argument, NULL, 'n'},
 	{"pods", required_argument, NULL, PODS},
+	{"kubeconfig", required_argument, NULL, KUBECONFIG},
+	{"context", required_argument, NULL, CONTEXT},
+	{"node", required_argument, NULL, NODE},
+	{"watch", required_argument, NULL, WATCH},
 	{"for", required_argument, NULL, FOR},
 	{"output", required_argument, NULL, 'o'},
 	{"max-callers", required_argument, NULL, MAX_CALLERS},
@@ -248,6 +277,14 @@ static int set_entries(uint32_t *entries, const char *option, const char *text)
 	return -1;
 }
 
+static int set_watch(struct options *options, const char *text)
+{
+	options->watch_node = !strcmp(text, "node");
+	if (!options->watch_node && strcmp(text, "cluster"))
+		return wrong("--watch %s: cluster or node", text);
+	return -1;
+}
+
 /* Forces a lesser hook than the best, so that tests can try each one on one kernel. */
 static int set_accept_hook(struct options *options, const char *text)
 {
@@ -268,9 +305,23 @@ static int take(struct options *options, int option, const char *text, char **ar
 	case 'n':
 		options->namespace = text;
 		return -1;
+	case 'l':
+		options->selector = text;
+		return -1;
 	case PODS:
 		options->pods = text;
 		return -1;
+	case KUBECONFIG:
+		options->kubeconfig = text;
+		return -1;
+	case CONTEXT:
+		options->context = text;
+		return -1;
+	case NODE:
+		options->node = text;
+		return -1;
+	case WATCH:
+		return set_watch(options, text);
 	case FOR:
 		return set_for(options, text);
 	case 'o':
@@ -308,17 +359,24 @@ static int take(struct options *options, int option, const char *text, char **ar
 /* What is right by itself but not together. */
 static int check(struct options *options)
 {
-	if (!options->target && !options->port)
-		return wrong("no target: give --port N, or deploy/NAME with -n and --pods");
-	if (options->target && options->n_addresses)
-		return wrong("--address goes with --port; %s has its own addresses",
-			     options->target);
-	if (options->target && !options->pods)
-		return wrong("%s: there is no list of pods to look in; give one with --pods FILE "
-			     "(kubectl get pods -A -o json), or trace a port with --port",
-			     options->target);
-	if (options->namespace && !options->target)
-		return wrong("-n goes with a target such as deploy/NAME");
+	const char *named = options->target ? options->target : options->selector;
+
+	if (options->target && options->selector)
+		return wrong("%s and -l %s: one target at a time", options->target,
+			     options->selector);
+	if (!named && !options->port)
+		return wrong("no target: give svc/NAME, deploy/NAME ... with -n, or --port N");
+	if (options->selector && !options->port)
+		return wrong("-l %s: say which port it is, with --port N", options->selector);
+	if (options->selector && options->pods)
+		return wrong("-l %s is for the API to answer; leave --pods out", options->selector);
+	if (named && options->n_addresses)
+		return wrong("--address goes with --port alone; %s has its own addresses", named);
+	if (options->namespace && !named)
+		return wrong("-n goes with a target such as svc/NAME");
+	if (options->pods && (options->kubeconfig || options->context || options->watch_node))
+		return wrong("--pods is in place of the API: it does not go with --kubeconfig, "
+			     "--context or --watch");
 	return -1;
 }
 
@@ -330,7 +388,8 @@ int options_parse(struct options *options, int argc, char **argv)
 		.ring_size = 4 << 20, .max_callers = 16384, .max_connections = 65536};
 	opterr = 0;
 	optind = 0; /* glibc: begin anew, whatever was read before */
-	while (status < 0 && (option = getopt_long(argc, argv, ":n:o:vh", long_options, NULL)) >= 0)
+	while (status < 0 &&
+	       (option = getopt_long(argc, argv, ":n:l:o:vh", long_options, NULL)) >= 0)
 		status = take(options, option, optarg, argv);
 	if (status >= 0)
 		return status;

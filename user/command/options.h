@@ -17,12 +17,17 @@ enum output_format {
 };
 
 struct options {
-	const char *target;    /* deploy/NAME …; NULL: none */
-	const char *namespace; /* NULL: default */
+	const char *target;    /* svc/NAME, deploy/NAME …; NULL: none */
+	const char *selector;  /* of labels, in place of a target; NULL: none */
+	const char *namespace; /* NULL: that of the kubeconfig's context, or default */
 	uint16_t port;         /* 0: not given */
 	struct address *addresses;
 	size_t n_addresses;
 	const char *pods; /* file, "-": standard input; NULL: none */
+	const char *kubeconfig;
+	const char *context;
+	const char *node; /* this node's name; NULL: its host name */
+	bool watch_node;  /* only this node's pods are watched */
 	uint64_t for_ns;  /* 0: until interrupted */
 	enum output_format output;
 	uint32_t ring_size;   /* bytes */

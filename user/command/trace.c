@@ -21,6 +21,7 @@
 #include "../kube/target.h"
 #include "../output/json.h"
 #include "../output/table.h"
+#include "cluster.h"
 #include "command.h"
 #include "names.h"
 #include "notes.h"
@@ -35,10 +36,13 @@
 #define COST_PART 200
 
 #define KUBELET_PORT 10250
+/* Room for endpoints that come while it runs. */
+#define MORE_ENDPOINTS 4096
 
 struct trace {
 	struct options options;
 	struct pods *pods;
+	struct cluster cluster;
 	struct target target;
 	struct names *names;
 	struct ledger *ledger;
@@ -110,6 +114,9 @@ static int refresh(struct trace *trace)
 	if (!r)
 		r = capture_report(trace->capture, &trace->report);
 	trace->report.end_ns = now_ns(CLOCK_MONOTONIC);
+	notes_make(&trace->notes, &trace->target, trace->cluster.kube, trace->report.end_ns);
+	trace->report.notes = (const char *const *)trace->notes.text;
+	trace->report.n_notes = trace->notes.n;
 	return r ? r : report_group(&trace->report, trace->ledger);
 }
 
@@ -223,6 +230,9 @@ static int tick(struct trace *trace)
 
 	if (start < trace->next_refresh)
 		return 0;
+	r = cluster_tick(&trace->cluster);
+	if (r)
+		return r;
 	if (start >= trace->next_sweep && (shown || capture_misses(trace->capture))) {
 		r = capture_sweep(trace->capture, false);
 		end = now_ns(CLOCK_MONOTONIC);
@@ -272,6 +282,7 @@ static int timer(uint64_t first_ns, uint64_t interval_ns)
 static int loop(struct trace *trace, int signals)
 {
 	int epoll = epoll_create1(EPOLL_CLOEXEC), drains = -1, ends = -1, r;
+	int api = cluster_fd(&trace->cluster);
 	bool running = true;
 
 	if (epoll < 0)
@@ -282,6 +293,8 @@ static int loop(struct trace *trace, int signals)
 		r = add(epoll, signals, EPOLLIN);
 	if (!r)
 		r = add(epoll, capture_fd(trace->capture), EPOLLIN);
+	if (!r && api >= 0)
+		r = add(epoll, api, EPOLLIN);
 	if (!r && trace->options.for_ns) {
 		ends = timer(trace->options.for_ns, 0);
 		r = ends < 0 ? ends : add(epoll, ends, EPOLLIN);
@@ -300,6 +313,8 @@ static int loop(struct trace *trace, int signals)
 			if (events[i].data.fd == drains) {
 				if (read(drains, &expired, sizeof(expired)) < 0 && errno != EAGAIN)
 					r = -errno;
+			} else if (events[i].data.fd == api) {
+				cluster_run(&trace->cluster);
 			} else if (events[i].data.fd != capture_fd(trace->capture)) {
 				running = false; /* a signal, the end, or the reader has gone */
 			}
@@ -354,6 +369,8 @@ static int make_target(struct trace *trace)
 	char error[1024];
 	int r = 0;
 
+	if (trace->cluster.follows)
+		return 0;
 	if (options->target) {
 		r = kube_target_add(&trace->target, trace->pods, options->namespace,
 				    options->target, options->port, error, sizeof(error));
@@ -393,6 +410,7 @@ static int open_capture(struct trace *trace)
 		.max_callers = trace->options.max_callers,
 		.max_connections = trace->options.max_connections,
 		.ring_size = trace->options.ring_size,
+		.more_endpoints = trace->cluster.follows ? MORE_ENDPOINTS : 0,
 		.kubelet_port = KUBELET_PORT,
 		.events = trace->options.output == OUTPUT_JSONL,
 		.btf = trace->options.btf,
@@ -402,8 +420,10 @@ static int open_capture(struct trace *trace)
 	char error[1024];
 	int r = capture_open(&trace->capture, &options, error, sizeof(error));
 
-	if (!r)
+	if (!r) {
+		cluster_attach(&trace->cluster, trace->capture);
 		return 0;
+	}
 	fprintf(stderr, "whocalls trace: %s\n", error);
 	return r == -ENOMEM ? EX_OSERR : r == -EPERM || r == -EACCES ? EX_NOPERM : EX_UNAVAILABLE;
 }
@@ -441,10 +461,11 @@ static int finish(struct trace *trace)
 
 static void announce(struct trace *trace)
 {
+	size_t endpoints = target_count(&trace->target);
+
 	fprintf(stderr, "tracing %s: %zu endpoint%s, %llu connection%s open already",
-		trace->target.text, trace->target.n_endpoints,
-		trace->target.n_endpoints == 1 ? "" : "s", (unsigned long long)trace->report.old,
-		trace->report.old == 1 ? "" : "s");
+		trace->target.text, endpoints, endpoints == 1 ? "" : "s",
+		(unsigned long long)trace->report.old, trace->report.old == 1 ? "" : "s");
 	fputs(trace->options.for_ns ? "\n" : "; Ctrl-C ends it\n", stderr);
 }
 
@@ -493,11 +514,6 @@ static int run(struct trace *trace)
 	trace->report.target = &trace->target;
 	trace->report.for_ns = trace->options.for_ns;
 	trace->report.max_callers = trace->options.max_callers;
-	/* taken once, so that the same moment is written the same way wherever it stands */
-	trace->report.realtime_offset = realtime_offset();
-	notes_make(&trace->notes, &trace->target);
-	trace->report.notes = (const char *const *)trace->notes.text;
-	trace->report.n_notes = trace->notes.n;
 	r = refresh(trace);
 	if (!r && trace->live)
 		fputs("\033[?1049h\033[?25l", stdout); /* a screen of its own, no cursor */
@@ -522,10 +538,14 @@ static int prepare(struct trace *trace)
 	if (!status)
 		status = read_pods(trace);
 	if (!status)
+		status = cluster_open(&trace->cluster, &trace->options, &trace->target);
+	if (status < 0)
 		status = make_target(trace);
 	if (status)
 		return status;
-	trace->names = names_new(trace->pods);
+	/* taken once, so that the same moment is written the same way wherever it stands */
+	trace->report.realtime_offset = realtime_offset();
+	trace->names = names_new(trace->pods, trace->cluster.kube, trace->report.realtime_offset);
 	trace->ledger = ledger_new(trace->options.max_callers);
 	if (!trace->names || !trace->ledger) {
 		fprintf(stderr, "whocalls trace: out of memory\n");
@@ -558,6 +578,7 @@ out:
 	capture_free(trace.capture);
 	ledger_free(trace.ledger);
 	names_free(trace.names);
+	cluster_close(&trace.cluster);
 	target_deinit(&trace.target);
 	pods_free(trace.pods);
 	options_deinit(&trace.options);

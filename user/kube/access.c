@@ -28,8 +28,8 @@ static int64_t monotonic_ns(void)
 }
 
 /*
- * The certificate is to be for another name than the one we connect to: curl takes both from the URL,
- * so the URL gets the certificate's name, and the connection and the Host header the real one.
+ * The certificate is to be for another name than the one we connect to: curl takes both from the
+ * URL, so the URL gets the certificate's name, and the connection and the Host header the real one.
  */
 static int set_server_name(struct kube_access *access)
 {

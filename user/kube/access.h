@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a request to the API needs before it can go out: where to, with which certificates, as whom. */
+/* What a request to the API needs before it can go out: where to, with which certificates, as whom.
+ */
 #ifndef KUBE_ACCESS_H
 #define KUBE_ACCESS_H
 

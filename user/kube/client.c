@@ -295,8 +295,8 @@ static int add_header(struct kube_request *request, const char *header)
 	return 0;
 }
 
-/* Hands the request to curl, or waits for the plugin that makes credentials. Negative errno: it can't be
- * made. */
+/* Hands the request to curl, or waits for the plugin that makes credentials. Negative errno: it
+ * can't be made. */
 static int begin(struct kube_request *request, char *error, size_t error_size)
 {
 	struct kube_client *client = request->client;

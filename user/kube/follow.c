@@ -89,8 +89,8 @@ static void pods_listed(void *arg)
 	if (follow->state != FOLLOW_ASKING)
 		return;
 	follow->state = FOLLOW_ON;
-	if (follow->wanted.form && kube_wanted_check(&follow->wanted, pods, false, follow->error,
-						     sizeof(follow->error)))
+	if (follow->wanted.form &&
+	    kube_wanted_check(&follow->wanted, pods, false, follow->error, sizeof(follow->error)))
 		fail(follow, follow->error);
 }
 
@@ -99,14 +99,13 @@ static int follow_pods(struct kube_follow *follow, const char *labels)
 	static const struct pod_watch_ops ops = {pod_changed, pods_listed};
 	char *escaped = labels ? kube_escape(labels) : NULL;
 
-	if (labels &&
-	    (!escaped || asprintf(&follow->selector, "labelSelector=%s", escaped) < 0))
+	if (labels && (!escaped || asprintf(&follow->selector, "labelSelector=%s", escaped) < 0))
 		follow->selector = NULL;
 	free(escaped);
 	if (labels && !follow->selector)
 		return -ENOMEM;
-	follow->pods = pod_watch_new(follow->client, follow->namespace, follow->selector, &ops,
-				     follow);
+	follow->pods =
+		pod_watch_new(follow->client, follow->namespace, follow->selector, &ops, follow);
 	return follow->pods ? 0 : -ENOMEM;
 }
 
@@ -174,7 +173,8 @@ static int follow_slices(struct kube_follow *follow)
 
 	free(follow->selector);
 	follow->selector = NULL;
-	if (!name || asprintf(&follow->selector, "%s%s", sources[follow->source].selector, name) < 0)
+	if (!name ||
+	    asprintf(&follow->selector, "%s%s", sources[follow->source].selector, name) < 0)
 		follow->selector = NULL;
 	free(name);
 	if (!follow->selector)
@@ -251,7 +251,8 @@ static void ask_for_service(void *arg)
 	struct kube_follow *follow = arg;
 	char *name = kube_escape(follow->wanted.name), *path = NULL;
 
-	if (name && asprintf(&path, "/api/v1/namespaces/%s/services/%s", follow->namespace, name) < 0)
+	if (name &&
+	    asprintf(&path, "/api/v1/namespaces/%s/services/%s", follow->namespace, name) < 0)
 		path = NULL;
 	follow->request = path ? kube_get(follow->client, path, false, &ops, follow) : NULL;
 	free(name);

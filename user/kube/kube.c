@@ -41,8 +41,7 @@ static int watch_own_node(struct kube *kube)
 {
 	char *escaped = kube_escape(kube->node);
 
-	if (!escaped ||
-	    asprintf(&kube->selector, "fieldSelector=spec.nodeName%%3D%s", escaped) < 0)
+	if (!escaped || asprintf(&kube->selector, "fieldSelector=spec.nodeName%%3D%s", escaped) < 0)
 		kube->selector = NULL;
 	free(escaped);
 	kube->lookups = lookups_new(kube->client);
@@ -159,19 +158,20 @@ struct kube_owner kube_by_address(struct kube *kube, const struct address *addre
 	const struct pods *pods = pod_watch_pods(kube->pods);
 	const struct pod_name *pod = pods_by_address(pods, address, when);
 	bool known = kube_watch_synced(pod_watch_watch(kube->pods));
+	int64_t since = pods_address_since(pods, address, when);
 	const char *node;
 
 	if (pod)
-		return (struct kube_owner){.is = KUBE_POD, .pod = pod};
+		return (struct kube_owner){.is = KUBE_POD, .pod = pod, .since = since};
 	node = nodes_by_address(kube->nodes, address);
 	if (!node)
 		node = pods_node_by_address(pods, address);
 	if (node)
 		return (struct kube_owner){.is = KUBE_NODE, .node = node};
 	if (kube->lookups) {
-		pod = lookups_by_address(kube->lookups, address, when, &known);
+		pod = lookups_by_address(kube->lookups, address, when, &since, &known);
 		if (pod)
-			return (struct kube_owner){.is = KUBE_POD, .pod = pod};
+			return (struct kube_owner){.is = KUBE_POD, .pod = pod, .since = since};
 		if (known)
 			nodes_refresh(kube->nodes);
 	}

@@ -49,6 +49,7 @@ enum kube_address {
 struct kube_owner {
 	enum kube_address is;
 	const struct pod_name *pod;
+	int64_t since; /* of the pod: when it got the address; 0: not known */
 	const char *node;
 };
 

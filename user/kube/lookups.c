@@ -132,7 +132,8 @@ static void ask(struct lookup *lookup)
 	/* what this answer does not have is gone: see pods_release() */
 	pods_list_begin(lookup->lookups->pods);
 	json_stream_init_list(&lookup->stream, take_pod, lookup);
-	lookup->request = escaped ? kube_get(lookup->lookups->client, path, false, &ops, lookup) : NULL;
+	lookup->request =
+		escaped ? kube_get(lookup->lookups->client, path, false, &ops, lookup) : NULL;
 	lookup->lookups->asking = lookup->request;
 	if (!lookup->request)
 		queue(lookup);
@@ -146,7 +147,8 @@ static void resume(void *arg)
 	go(lookups);
 }
 
-/* The next question, and then none for a tenth of a second; none for two seconds after a failure. */
+/* The next question, and then none for a tenth of a second; none for two seconds after a failure.
+ */
 static void go(struct lookups *lookups)
 {
 	struct lookup *lookup = lookups->first;
@@ -183,7 +185,7 @@ static struct lookup *lookup_new(struct lookups *lookups, const struct address *
 }
 
 const struct pod_name *lookups_by_address(struct lookups *lookups, const struct address *address,
-					  int64_t when, bool *known)
+					  int64_t when, int64_t *since, bool *known)
 {
 	struct lookup *lookup;
 
@@ -196,6 +198,7 @@ const struct pod_name *lookups_by_address(struct lookups *lookups, const struct 
 		queue(lookup);
 		go(lookups);
 	}
+	*since = pods_address_since(lookups->pods, address, when);
 	return pods_by_address(lookups->pods, address, when);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Asks for the pod behind one address at a time (status.podIP=), so that no node needs to watch all
- * pods of the cluster: each answer is remembered, also that there is none, and only so many questions
- * are asked a second.
+ * pods of the cluster: each answer is remembered, also that there is none, and only so many
+ * questions are asked a second.
  */
 #ifndef KUBE_LOOKUPS_H
 #define KUBE_LOOKUPS_H
@@ -23,11 +23,11 @@ void lookups_free(struct lookups *lookups);
 
 /*
  * The pod that held the address at `when` (ns since 1970), as far as was asked; NULL: none, or not
- * known. Asks, or asks again, when the last answer is older than a little while. *known: there was an
- * answer.
+ * known. Asks, or asks again, when the last answer is older than a little while. *since: as of
+ * pods_address_since(); *known: there was an answer.
  */
 const struct pod_name *lookups_by_address(struct lookups *lookups, const struct address *address,
-					  int64_t when, bool *known);
+					  int64_t when, int64_t *since, bool *known);
 
 /* The last question that failed, if the last one did: a sentence; NULL: it went well. `since` as of
  * kube_watch_trouble(). */

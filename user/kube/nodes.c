@@ -20,7 +20,7 @@ struct range {
 
 struct nodes {
 	struct kube_watch *watch;
-	struct pods *names; /* holds the addresses of nodes */
+	struct pods *names;             /* holds the addresses of nodes */
 	struct range *ranges[BITS + 1]; /* by the length of their prefix */
 };
 
@@ -29,7 +29,8 @@ static struct address first_of(const struct address *address, int bits)
 	struct address start = {};
 
 	for (int i = 0; i < 4 && bits > 0; i++, bits -= 32)
-		start.word[i] = address->word[i] & htonl(bits < 32 ? ~(UINT32_MAX >> bits) : UINT32_MAX);
+		start.word[i] =
+			address->word[i] & htonl(bits < 32 ? ~(UINT32_MAX >> bits) : UINT32_MAX);
 	return start;
 }
 
@@ -73,7 +74,8 @@ static void take(void *arg, enum kube_event event, const json_t *object)
 	/* what was one's address stays known as such: it did call from there */
 	if (event == KUBE_DELETED || !*name)
 		return;
-	json_array_foreach (json_object_get(json_object_get(object, "status"), "addresses"), i, entry) {
+	json_array_foreach (json_object_get(json_object_get(object, "status"), "addresses"), i,
+			    entry) {
 		struct address address;
 
 		/* the others of its addresses are names */
@@ -94,8 +96,8 @@ static void nothing(void *arg)
 struct nodes *nodes_new(struct kube_client *client, bool only_list)
 {
 	static const struct kube_watch_ops ops = {nothing, nothing, take, NULL};
-	const struct kube_collection collection = {.group = "", .resource = "nodes",
-						   .only_list = only_list};
+	const struct kube_collection collection = {
+		.group = "", .resource = "nodes", .only_list = only_list};
 	struct nodes *nodes = calloc(1, sizeof(*nodes));
 
 	if (!nodes)

@@ -11,9 +11,9 @@
 struct nodes;
 
 /*
- * `only_list`: asks for them once, and again after nodes_refresh(): thousands of watches of all nodes,
- * each of which writes its status every few minutes, are more than a server should bear. NULL: no
- * memory.
+ * `only_list`: asks for them once, and again after nodes_refresh(): thousands of watches of all
+ * nodes, each of which writes its status every few minutes, are more than a server should bear.
+ * NULL: no memory.
  */
 struct nodes *nodes_new(struct kube_client *client, bool only_list);
 /* Accepts NULL. */

@@ -29,7 +29,8 @@ const struct kube_watch *pod_watch_watch(const struct pod_watch *watch);
 /* Objects that could not be read as a pod, and why the first could not ("": none). */
 uint64_t pod_watch_damaged(const struct pod_watch *watch, const char **why);
 
-/* One object of an answer, put into a store as of now; `reader` tells why not. 0 or a negative errno. */
+/* One object of an answer, put into a store as of now; `reader` tells why not. 0 or a negative
+ * errno. */
 struct pod_reader;
 struct pod_reader *pod_reader_new(void);
 void pod_reader_free(struct pod_reader *reader);

@@ -18,8 +18,8 @@ static const struct pod_name *hand_out(struct stored *stored)
 	return &stored->pod.name;
 }
 
-const struct pod_name *pods_by_address(const struct pods *pods, const struct address *address,
-				       int64_t when)
+static struct holding *holding_at(const struct pods *pods, const struct address *address,
+				  int64_t when)
 {
 	struct holder *holder;
 	struct holding *holding;
@@ -28,7 +28,22 @@ const struct pod_name *pods_by_address(const struct pods *pods, const struct add
 	holding = holder ? holder->newest : NULL;
 	while (holding && (holding->from > when || (holding->until && holding->until <= when)))
 		holding = holding->older;
+	return holding;
+}
+
+const struct pod_name *pods_by_address(const struct pods *pods, const struct address *address,
+				       int64_t when)
+{
+	struct holding *holding = holding_at(pods, address, when);
+
 	return holding ? hand_out(holding->stored) : NULL;
+}
+
+int64_t pods_address_since(const struct pods *pods, const struct address *address, int64_t when)
+{
+	struct holding *holding = holding_at(pods, address, when);
+
+	return holding ? holding->from : 0;
 }
 
 bool pods_had_address(const struct pods *pods, const struct address *address)

@@ -79,6 +79,9 @@ int pods_put_node(struct pods *pods, const struct address *address, const char *
 const struct pod_name *pods_by_address(const struct pods *pods, const struct address *address,
 				       int64_t when);
 
+/* Since when that pod has had it (ns since 1970, UTC); 0: not known. */
+int64_t pods_address_since(const struct pods *pods, const struct address *address, int64_t when);
+
 /* Whether any pod that is remembered has, or had, this address. */
 bool pods_had_address(const struct pods *pods, const struct address *address);
 

@@ -12,21 +12,23 @@ struct members;
 
 /* Starts as all zero. */
 struct service {
-	char *port_name;  /* of the Service's port that was asked for, "" if it has none; NULL: see below */
-	bool only_port;   /* port_name counts; otherwise the endpoints' own port number does */
-	bool portless;    /* headless and without ports */
-	char note[512];   /* what of it is not watched */
+	char *port_name; /* of the Service's port that was asked for, "" if it has none; NULL: see
+			    below */
+	bool only_port;  /* port_name counts; otherwise the endpoints' own port number does */
+	bool portless;   /* headless and without ports */
+	char note[512];  /* what of it is not watched */
 };
 
 /*
- * Reads the Service. `port`: that of the Service, or the one behind it; 0: all TCP ports. 0, or -EINVAL
- * and a sentence: ExternalName, or no TCP port.
+ * Reads the Service. `port`: that of the Service, or the one behind it; 0: all TCP ports. 0, or
+ * -EINVAL and a sentence: ExternalName, or no TCP port.
  */
 int service_read(struct service *service, const json_t *json, uint16_t port, char *error,
 		 size_t error_size);
 void service_deinit(struct service *service);
 
-/* Adds to the members what an EndpointSlice or Endpoints object has. What makes no sense is left out. */
+/* Adds to the members what an EndpointSlice or Endpoints object has. What makes no sense is left
+ * out. */
 void service_take(struct service *service, const json_t *object, uint16_t port,
 		  struct members *members);
 

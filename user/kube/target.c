@@ -248,7 +248,8 @@ static void near_names(const struct pods *pods, const struct kube_wanted *wanted
 	}
 }
 
-static void near_namespaces(const struct pods *pods, const struct kube_wanted *wanted, struct near *near)
+static void near_namespaces(const struct pods *pods, const struct kube_wanted *wanted,
+			    struct near *near)
 {
 	for (const struct pod *pod = pods_next(pods, NULL); pod; pod = pods_next(pods, pod)) {
 		if (is_named(pod, wanted->form, wanted->name))

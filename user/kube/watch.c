@@ -39,12 +39,12 @@ struct kube_watch {
 	struct json_stream stream;
 	struct kube_timer timer;
 	char *path;
-	char *version;    /* resourceVersion to watch from; NULL: list first */
-	char *next;       /* metadata.continue: the page to get; NULL: from the start */
-	bool synced;      /* a list was complete once */
-	bool expired;     /* the server no longer has `version` */
-	bool heard;       /* something came in this watch */
-	uint64_t began;   /* this watch */
+	char *version;  /* resourceVersion to watch from; NULL: list first */
+	char *next;     /* metadata.continue: the page to get; NULL: from the start */
+	bool synced;    /* a list was complete once */
+	bool expired;   /* the server no longer has `version` */
+	bool heard;     /* something came in this watch */
+	uint64_t began; /* this watch */
 	uint32_t pause_ms;
 	uint64_t failing_since;
 	long status;
@@ -65,8 +65,8 @@ static uint64_t monotonic_ns(void)
 int kube_collection_path(const struct kube_collection *c, char **path)
 {
 	const char *within = c->namespace ? "/namespaces/" : "";
-	int n = asprintf(path, "%s%s%s%s/%s?%s%s", *c->group ? "/apis/" : "/api/v1", c->group, within,
-			 c->namespace ? c->namespace : "", c->resource,
+	int n = asprintf(path, "%s%s%s%s/%s?%s%s", *c->group ? "/apis/" : "/api/v1", c->group,
+			 within, c->namespace ? c->namespace : "", c->resource,
 			 c->selector ? c->selector : "", c->selector ? "&" : "");
 
 	return n < 0 ? -ENOMEM : 0;
@@ -127,10 +127,11 @@ static void failed(struct kube_watch *watch, const char *verb, const struct kube
 		kube_forbidden(&watch->collection, verb, outcome->error, watch->trouble,
 			       sizeof(watch->trouble));
 	else
-		snprintf(watch->trouble, sizeof(watch->trouble), "asking the API to %s %s: %s%s", verb,
-			 watch->collection.resource, outcome->error,
-			 outcome->status == 401 ? "; the credentials are not (or no longer) accepted"
-						: "");
+		snprintf(watch->trouble, sizeof(watch->trouble), "asking the API to %s %s: %s%s",
+			 verb, watch->collection.resource, outcome->error,
+			 outcome->status == 401
+				 ? "; the credentials are not (or no longer) accepted"
+				 : "");
 	pause_for_a_while(watch);
 }
 
@@ -268,7 +269,8 @@ static int take_error(struct kube_watch *watch, const json_t *status)
 		return -ESTALE;
 	}
 	snprintf(watch->trouble, sizeof(watch->trouble), "watching %s: %s",
-		 watch->collection.resource, message ? message : "the server ended it with an error");
+		 watch->collection.resource,
+		 message ? message : "the server ended it with an error");
 	return -EREMOTEIO;
 }
 
@@ -341,11 +343,11 @@ static void watch_go(struct kube_watch *watch)
 	watch->heard = false;
 	watch->began = monotonic_ns();
 	json_stream_init_lines(&watch->stream, take_line, watch);
-	if (!version || asprintf(&path,
-				 "%swatch=1&allowWatchBookmarks=true&timeoutSeconds=%u&"
-				 "resourceVersion=%s",
-				 watch->path, WATCH_S + arc4random_uniform(WATCH_S / 3),
-				 version) < 0)
+	if (!version ||
+	    asprintf(&path,
+		     "%swatch=1&allowWatchBookmarks=true&timeoutSeconds=%u&"
+		     "resourceVersion=%s",
+		     watch->path, WATCH_S + arc4random_uniform(WATCH_S / 3), version) < 0)
 		path = NULL;
 	watch->request = path ? kube_get(watch->client, path, true, &ops, watch) : NULL;
 	free(version);

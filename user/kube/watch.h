@@ -25,8 +25,9 @@ struct kube_collection {
 	const char *group;     /* "" for v1, "discovery.k8s.io/v1" */
 	const char *namespace; /* NULL: all */
 	const char *resource;  /* "pods" */
-	const char *selector;  /* of the query, escaped: "fieldSelector=spec.nodeName%3Dnode1"; NULL */
-	bool only_list; /* no watch: a list, and again after kube_watch_again() */
+	const char
+		*selector; /* of the query, escaped: "fieldSelector=spec.nodeName%3Dnode1"; NULL */
+	bool only_list;    /* no watch: a list, and again after kube_watch_again() */
 };
 
 struct kube_watch_ops {

@@ -98,10 +98,15 @@ static json_t *json_watched(const struct report *report)
 	int r = 0;
 
 	for (i = 0; i < report->target->n_endpoints && !r; i++) {
-		json_t *endpoint = json_endpoint(&report->target->endpoints[i]);
+		const struct endpoint *watched = &report->target->endpoints[i];
+		json_t *endpoint = json_endpoint(watched);
+		uint64_t since = watched->since ? watched->since : report->start_ns;
+		uint64_t until = watched->until ? watched->until : report->end_ns;
 
-		r = json_object_set_new(endpoint, "start", json_time(report, report->start_ns));
-		r = r ? r : json_object_set_new(endpoint, "end", json_time(report, report->end_ns));
+		if (until < since) /* it was gone before the window began */
+			until = since;
+		r = json_object_set_new(endpoint, "start", json_time(report, since));
+		r = r ? r : json_object_set_new(endpoint, "end", json_time(report, until));
 		r = r ? r : json_object_set_new(endpoint, "listening", json_listening(report, i));
 		r = r ? r : json_object_set_new(endpoint, "serving", json_serving(report, i));
 		if (r)

@@ -25,7 +25,7 @@ static void append_elapsed(const struct report *report, char *buf, size_t size)
 static void print_headline(FILE *file, const struct report *report, int width)
 {
 	char asked[1024] = "", right[128] = "";
-	size_t n = report->target->n_endpoints;
+	size_t n = target_count(report->target);
 	int room;
 
 	format_append_safe(asked, sizeof(asked), report->target->text, SIZE_MAX);

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+#include "cluster.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include <time.h>
+
+/* So long the API may take to tell the endpoints of the target. */
+#define WAIT_S 30
+/* After this time it is said what is waited for. */
+#define SAY_S 2
+
+static uint64_t monotonic_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* --- endpoints --- */
+
+static uint32_t up(void *arg, const struct kube_endpoint *endpoint)
+{
+	struct cluster *cluster = arg;
+	size_t index = cluster->target->n_endpoints;
+	int r = target_append(cluster->target, &endpoint->address, endpoint->port, endpoint->pod);
+
+	if (!r && cluster->capture) {
+		cluster->target->endpoints[index].since = monotonic_ns();
+		r = capture_endpoint_add(cluster->capture, index);
+		cluster->changed = true;
+	}
+	if (r && !cluster->r)
+		cluster->r = r;
+	return r ? UINT32_MAX : (uint32_t)index;
+}
+
+static void down(void *arg, uint32_t index)
+{
+	struct cluster *cluster = arg;
+
+	if (index >= cluster->target->n_endpoints)
+		return;
+	if (cluster->capture)
+		capture_endpoint_remove(cluster->capture, index);
+	cluster->target->endpoints[index].until = monotonic_ns();
+}
+
+static const struct kube_follow_ops follow_ops = {up, down, NULL};
+
+/* --- begin --- */
+
+/* What the target waits for, if for anything that was told. */
+static const char *reason(const struct cluster *cluster)
+{
+	uint64_t since;
+	const char *error = kube_follow_error(kube_followed(cluster->kube), &since);
+
+	return error ? error : "no answer yet";
+}
+
+static int wait_for_target(struct cluster *cluster)
+{
+	uint64_t began = monotonic_ns(), end = began + WAIT_S * UINT64_C(1000000000);
+	const struct kube_follow *follow = kube_followed(cluster->kube);
+	bool said = false;
+
+	while (kube_follow_state(follow) == FOLLOW_ASKING && monotonic_ns() < end) {
+		struct pollfd fd = {.fd = kube_fd(cluster->kube), .events = POLLIN};
+
+		if (poll(&fd, 1, 100) < 0 && errno != EINTR)
+			return EX_OSERR;
+		kube_run(cluster->kube);
+		if (!said && monotonic_ns() - began > SAY_S * UINT64_C(1000000000)) {
+			fprintf(stderr, "waiting for the Kubernetes API: %s\n", reason(cluster));
+			said = true;
+		}
+	}
+	if (kube_follow_state(follow) == FOLLOW_ON)
+		return -1;
+	fprintf(stderr, "whocalls trace: %s%s\n", reason(cluster),
+		kube_follow_state(follow) == FOLLOW_FAILED
+			? ""
+			: "; see whether kubectl can reach it, or trace a port with --port");
+	return kube_follow_state(follow) == FOLLOW_FAILED ? EX_USAGE : EX_UNAVAILABLE;
+}
+
+static int config_status(int r)
+{
+	return r == -ENOMEM ? EX_OSERR : EX_CONFIG;
+}
+
+/* The target needs the API, or somebody named a file: without it there is no going on. */
+static bool must_have(const struct options *options)
+{
+	return options->target || options->selector || options->kubeconfig || options->context;
+}
+
+static int load_config(const struct options *options, struct kube_config **config)
+{
+	struct kube_options kube_options = {.kubeconfig = options->kubeconfig,
+					    .context = options->context};
+	char error[1024];
+	int r = kube_environment_read(&kube_options.environment);
+
+	*config = NULL;
+	if (r)
+		return EX_OSERR;
+	r = kube_config_load(&kube_options, config, error, sizeof(error));
+	kube_environment_deinit(&kube_options.environment);
+	if (!r || (r == -ENOENT && !must_have(options)))
+		return -1;
+	fprintf(stderr, "whocalls trace: %s%s\n", error,
+		must_have(options) ? "" : "; callers in the cluster will have no names");
+	return must_have(options) ? config_status(r) : -1;
+}
+
+int cluster_open(struct cluster *cluster, const struct options *options, struct target *target)
+{
+	const struct kube_wish wish = {
+		.what = options->target,
+		.selector = options->selector,
+		.namespace = options->namespace,
+		.port = options->port,
+	};
+	struct kube_config *config;
+	struct kube_wish named = wish;
+	char error[1024];
+	int status, r;
+
+	cluster->target = target;
+	if (options->pods)
+		return -1;
+	status = load_config(options, &config);
+	if (status >= 0 || !config)
+		return status;
+	if (!named.namespace)
+		named.namespace = config->namespace;
+	cluster->follows = options->target || options->selector;
+	r = kube_open(&cluster->kube, config, options->node, options->watch_node, error,
+		      sizeof(error));
+	if (!r && cluster->follows)
+		r = kube_target(cluster->kube, &named, &follow_ops, cluster, error, sizeof(error));
+	if (!r && cluster->follows &&
+	    asprintf(&target->text, "%s in %s", named.what ? named.what : named.selector,
+		     named.namespace) < 0) {
+		target->text = NULL;
+		r = -ENOMEM;
+		snprintf(error, sizeof(error), "out of memory");
+	}
+	if (r) {
+		fprintf(stderr, "whocalls trace: %s\n", error);
+		return r == -ENOMEM ? EX_OSERR : EX_USAGE;
+	}
+	return cluster->follows ? wait_for_target(cluster) : -1;
+}
+
+void cluster_attach(struct cluster *cluster, struct capture *capture)
+{
+	if (cluster->follows)
+		cluster->capture = capture;
+}
+
+/* --- while it runs --- */
+
+int cluster_fd(const struct cluster *cluster)
+{
+	return cluster->kube ? kube_fd(cluster->kube) : -1;
+}
+
+void cluster_run(struct cluster *cluster)
+{
+	if (cluster->kube)
+		kube_run(cluster->kube);
+}
+
+int cluster_tick(struct cluster *cluster)
+{
+	int r = cluster->r;
+
+	if (!cluster->kube)
+		return 0;
+	kube_tick(cluster->kube);
+	if (!r && cluster->changed)
+		r = capture_endpoints_changed(cluster->capture);
+	cluster->changed = false;
+	return r;
+}
+
+void cluster_close(struct cluster *cluster)
+{
+	kube_close(cluster->kube);
+	cluster->kube = NULL;
+}

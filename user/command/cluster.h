@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* What a trace asks of Kubernetes: the target's endpoints as they come and go, and names. */
+#ifndef COMMAND_CLUSTER_H
+#define COMMAND_CLUSTER_H
+
+#include <stdbool.h>
+
+#include "../callers/target.h"
+#include "../capture/capture.h"
+#include "../kube/kube.h"
+#include "options.h"
+
+/* Starts as all zero. */
+struct cluster {
+	struct kube *kube; /* NULL: the API is not asked */
+	struct target *target;
+	struct capture *capture; /* NULL: not yet */
+	bool follows;            /* the target is the API's */
+	bool changed;            /* endpoints came, since the capture last looked */
+	int r;                   /* what failed while they came */
+};
+
+/*
+ * Where the options ask for it, or where a configuration is found: begins to ask the API; and fills
+ * in the target if it is the API's, waiting for it. Returns -1 to go on, or an exit status after a
+ * message.
+ */
+int cluster_open(struct cluster *cluster, const struct options *options, struct target *target);
+
+/* From now on endpoints that come and go are told to the capture. */
+void cluster_attach(struct cluster *cluster, struct capture *capture);
+
+/* -1: nothing to wait for. */
+int cluster_fd(const struct cluster *cluster);
+void cluster_run(struct cluster *cluster);
+
+/* Once a second or so: looks for what was open before at endpoints that came. 0 or -errno. */
+int cluster_tick(struct cluster *cluster);
+
+/* After the ledger is gone. May be called twice. */
+void cluster_close(struct cluster *cluster);
+
+#endif
