@@ -2,16 +2,16 @@
 # kube-build.sh: makes a folder with all that a node of Kubernetes is made of, and prints it: `usr/bin`, `usr/sbin`,
 # `usr/lib/cni` and `bin` in it have
 #
-#   kube-apiserver kube-controller-manager kube-scheduler kube-proxy kubelet     built from Debian's source package
-#   etcd containerd runc kubectl, the CNI plugins, a static busybox              out of Debian's packages
+#   kube-apiserver kube-controller-manager kube-scheduler kube-proxy kubelet kubectl    built from Debian's source package
+#   etcd containerd runc, the CNI plugins, a static busybox                             out of Debian's packages
 #
-# Debian has packages of kubectl only, but the source of all: bookworm's. It is built once, in 5 to 15 minutes on two
-# cores, and kept in $WHOCALLS_CACHE by the versions of what it is built from and by the recipe below. Nothing is
-# installed. If nothing can be looked up, the newest that is kept is taken.
+# Debian packages kubectl only (bookworm's dies of SIGSEGV, see below), but has the source of all. It is built once, in 4
+# to 10 minutes on two cores, and kept in $WHOCALLS_CACHE by the versions of what it is built from and by the recipe
+# below. Nothing is installed. If nothing can be looked up, the newest that is kept is taken.
 set -euo pipefail
 trap 'echo "kube-build.sh: failed in line $LINENO" >&2' ERR
 suites=bookworm,bookworm-security
-packages=(etcd-server containerd runc containernetworking-plugins busybox-static kubernetes-client)
+packages=(etcd-server containerd runc containernetworking-plugins busybox-static)
 builders=(golang-1.19-go golang-1.19-src golang-github-modern-go-reflect2-dev)
 # shellcheck source=scripts/kernel-apt.sh
 . "${0%/*}/kernel-apt.sh"
@@ -37,8 +37,8 @@ took() { # WHAT: since the last
 }
 
 # In GOPATH mode, as Kubernetes' own Makefile has it. Debian leaves the generated OpenAPI definitions out, so they are
-# made first. The reflect2 that Kubernetes 1.20 carries has the API server die on maps when built with Go 1.18 or later:
-# Debian's is newer. Left out: cloud providers and dockershim, which are half of the work.
+# made first. The reflect2 that Kubernetes 1.20 carries dies of maps when built with Go 1.18 or later: Debian's is
+# newer. Left out: cloud providers and dockershim, which are half of the work.
 build() { # SOURCE ROOT BIN: what SOURCE is the folder of, with the tools of ROOT, to BIN
   local source=$1 root=$2 bin=$3 openapi=vendor/k8s.io/kube-openapi/cmd/openapi-gen flags='-s -w' folders package
   export GOROOT=$root/usr/lib/go-1.19 GOPATH=${source%/src/k8s.io/kubernetes} GOCACHE=$root/cache
@@ -60,7 +60,8 @@ build() { # SOURCE ROOT BIN: what SOURCE is the folder of, with the tools of ROO
   done
   mkdir -p "$bin"
   go build -trimpath -tags providerless,dockerless -ldflags "$flags" -o "$bin/" \
-    ./cmd/kube-apiserver ./cmd/kube-controller-manager ./cmd/kube-scheduler ./cmd/kube-proxy ./cmd/kubelet >&2
+    ./cmd/kube-apiserver ./cmd/kube-controller-manager ./cmd/kube-scheduler ./cmd/kube-proxy ./cmd/kubelet \
+    ./cmd/kubectl >&2
 }
 
 newest() { # PREFIX: the newest of these that is kept, or nothing
@@ -100,7 +101,7 @@ if [ ! -e "$built" ]; then
   took 'getting and unpacking the source'
   (build "$work/gopath/src/k8s.io/kubernetes" "$work/go" "$work/built")
   mv "$work/built" "$built"
-  since=$SECONDS
+  took 'building all'
 fi
 if [ ! -e "$node" ]; then
   apt_unpack "$work/node" "${packages[@]}" || fail "could not get ${packages[*]}"
