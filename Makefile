@@ -148,6 +148,23 @@ test-kernel-guests: test-programs
 	$(Q)exec env BUILD=$(BUILD) WHOCALLS=$(abspath $(BUILD)/whocalls) LOAD=$(abspath $(LOAD)) KERNELS='$(KERNELS)' \
 		setpriv --pdeathsig TERM scripts/kernel-matrix.sh
 
+# Against a real Kubernetes, which is built once and kept outside the tree (scripts/kube-build.sh). The program of the
+# load is linked statically, to be a pod's.
+STATIC_LOAD := $(BUILD)/whocalls-load-static
+$(STATIC_LOAD): $(LOAD_OBJECTS)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -static -o $@ $^
+
+.PHONY: test-kube test-kube-cluster
+test-kube:
+	$(Q)scripts/deps.sh build kube
+	$(Q)$(MAKE) --no-print-directory test-kube-cluster
+
+test-kube-cluster: test-programs $(STATIC_LOAD)
+	$(Q)KUBE_ROOT=$$(exec setpriv --pdeathsig TERM scripts/kube-build.sh) && export KUBE_ROOT && \
+		WHOCALLS=$(abspath $(BUILD)/whocalls) LOAD=$(abspath $(LOAD)) LOAD_STATIC=$(abspath $(STATIC_LOAD)) \
+		scripts/run-bats.sh tests/kube
+
 # libFuzzer targets; FUZZ_SECONDS each.
 FUZZ_SECONDS ?= 60
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz-*.c))

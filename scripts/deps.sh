@@ -1,5 +1,5 @@
 #!/bin/sh
-# deps.sh build|test|kernels|check|bench...: installs what is missing of Debian's packages for these tasks, and
+# deps.sh build|test|kernels|kube|check|bench...: installs what is missing of Debian's packages for these tasks, and
 # says so first. Elsewhere than on Debian it only tells what is needed.
 set -eu
 
@@ -8,6 +8,7 @@ packages() {
   build) echo gcc make pkg-config clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev libjansson-dev libyaml-dev libcurl4-openssl-dev uthash-dev ;;
   test) echo libcmocka-dev bats jq iproute2 util-linux procps ;;
   kernels) echo qemu-system-x86 bats jq iproute2 util-linux procps kmod cpio xz-utils zstd lz4 ;;
+  kube) echo bats jq iproute2 util-linux procps dpkg-dev curl openssl iptables libc6-dev ;;
   demo) echo iproute2 util-linux jq ;;
   check) echo clang-tidy clang-format cppcheck shellcheck mandoc libclang-rt-14-dev clang-19 ;;
   bench) echo jq iproute2 util-linux procps libbpf-tools bpftrace ;;

@@ -3,10 +3,10 @@
 # machine's apt changes, and nothing is installed. The mirrors are those of this machine's apt, or $DEBIAN_MIRROR and
 # $DEBIAN_SECURITY_MIRROR.
 
-# apt_suites FOLDER SUITE[,SUITE...]: sets $APT, the options for apt-get and apt-cache, and gets these suites' lists. Of
-# several suites one may be gone; FOLDER/update.log tells.
+# apt_suites FOLDER SUITE[,SUITE...] [TYPES]: sets $APT, the options for apt-get and apt-cache, and gets these suites'
+# lists. Of several suites one may be gone; FOLDER/update.log tells. TYPES: `deb`, or `deb deb-src` for sources, too.
 apt_suites() {
-  local folder=$1 suite repositories archive security mirror keys=/usr/share/keyrings/debian-archive-keyring.gpg
+  local folder=$1 suite type repositories archive security mirror keys=/usr/share/keyrings/debian-archive-keyring.gpg
   # shellcheck disable=SC2016 # apt's own form
   repositories=$(apt-get indextargets --format '$(REPO_URI)' 2>/dev/null | sort -u || true)
   archive=${DEBIAN_MIRROR:-$(grep -E '/debian/?$' <<<"$repositories" | head -n 1 || true)}
@@ -15,7 +15,9 @@ apt_suites() {
   for suite in ${2//,/ }; do
     mirror=$archive
     [[ $suite != *-security ]] || mirror=$security
-    [[ -z $mirror ]] || echo "deb [signed-by=$keys] $mirror $suite main"
+    for type in ${3:-deb}; do
+      [[ -z $mirror ]] || echo "$type [signed-by=$keys] $mirror $suite main"
+    done
   done >"$folder/sources.list"
   APT=(-qq -o "Dir::Etc::sourcelist=$folder/sources.list" -o Dir::Etc::sourceparts=- -o "Dir::State=$folder/state"
     -o Dir::State::status=/dev/null -o "Dir::Cache=$folder/cache" -o APT::Sandbox::User=root -o Acquire::Languages=none
@@ -30,6 +32,11 @@ apt_suites() {
 # apt_version PACKAGE: the newest of these suites, or nothing.
 apt_version() {
   apt-cache "${APT[@]}" show --no-all-versions "$1" 2>/dev/null | sed -n 's/^Version: //p' | head -n 1 || true
+}
+
+# apt_source_version PACKAGE: the newest source of these suites, or nothing.
+apt_source_version() {
+  apt-cache "${APT[@]}" showsrc --only-source "$1" 2>/dev/null | sed -n 's/^Version: //p' | sort -V | tail -n 1 || true
 }
 
 # apt_unpack FOLDER PACKAGE...: what these packages have, into FOLDER.

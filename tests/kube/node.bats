@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: MIT
+# A whole node: real pods that call a Service by its ClusterIP, and the kubelet, which probes.
+
+load lib.sh
+
+setup_file() {
+  kube_up node
+}
+
+teardown_file() {
+  kube_down
+}
+
+setup() {
+  node_real
+}
+
+teardown() {
+  kube_explain
+  node_down
+}
+
+# The servers listen only once the trace has begun, and end when the kubelet stands still: so what they count from their
+# first connection to their last is what the trace must say.
+@test "callers of a Service through its ClusterIP, by workload, and the kubelet's probes" {
+  deploy_server buffer session-service-v1 2 session-service 10.96.0.100
+  deploy_server core session-service-v1-master 1 session-service 10.96.0.101
+  deploy_client dev login-main 2 --to 10.96.0.100 --port 80 --mode http --connections 40
+  deploy_client core account-v2 1 --to 10.96.0.100 --port 80 --mode http --connections 25
+  deploy_client dev publish-main 1 --to 10.96.0.101 --port 80 --mode http --connections 30
+  deploy_wait buffer session-service-v1 2
+  deploy_wait core session-service-v1-master 1
+  deploy_wait dev login-main 2
+  deploy_wait core account-v2 1
+  deploy_wait dev publish-main 1
+  kubectl get pods -A -o json >"$T/pods.json"
+  trace_start -n buffer deploy/session-service-v1 --pods "$T/pods.json"
+
+  gate_open listen
+  service_wait 10.96.0.100 2
+  service_wait 10.96.0.101 1
+  gate_open go
+  login=$(deploy_count dev login-main 2 connections)
+  account=$(deploy_count core account-v2 1 connections)
+  same login "$login" 80
+  same account "$account" 25
+  same publish "$(deploy_count dev publish-main 1 connections)" 30
+  kubelet_stop
+  gate_open end
+  gates_wait 'ended.session-service-*' 3
+  trace_stop
+  kubelet_resume
+
+  served=$(deploy_count buffer session-service-v1 2 accepted)
+  same opened "$(total opened)" "$served"
+  same callers "$(caller_number true)" 3
+  caller_is login-main "opened=$login" "accepted=$login" class=workload kind=Deployment namespace=dev
+  caller_is account-v2 "opened=$account" "accepted=$account" class=workload kind=Deployment namespace=core
+  probes=$((served - login - account))
+  ((probes > 0))
+  same probes "$(caller_sum '.class == "probe"' connections.opened)" "$probes"
+  same "accepted probes" "$(caller_sum '.class == "probe"' connections.accepted)" "$probes"
+}
