@@ -401,7 +401,7 @@ pods_file() {
              ownerReferences: [{apiVersion: "apps/v1", kind: "ReplicaSet", name: "\(.[3])-5d4f8c7b9",
                uid: "11111111-0000-4000-8000-000000000000", controller: true}]} end),
        spec: {nodeName: "node-a", hostNetwork: false, containers: [
-         {name: "main", image: "x", ports: [{containerPort: $port, protocol: "TCP"}]}]},
+         {name: "main", image: "x", ports: [{name: "web", containerPort: $port, protocol: "TCP"}]}]},
        status: {phase: (.[4] // "Running"), podIP: .[2], podIPs: [{ip: .[2]}],
          hostIP: "192.0.2.1", hostIPs: [{ip: "192.0.2.1"}],
          startTime: (.[5] // "2024-01-01T00:00:00Z")}}]}'

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "../../user/kube/pods-store.h"
 #include "../../user/kube/pods.h"
 
 #ifndef TEST_DATA
@@ -775,6 +776,52 @@ static void test_lists(void **state)
 	assert_non_null(by_address(pods, "10.0.0.2", 8 * SECOND));
 }
 
+static void put(struct pods *pods, const char *name, const char *start, const char *ip, int64_t now)
+{
+	struct reader *reader;
+	struct pod_item item = {};
+	char text[512], error[256] = "";
+	json_t *json;
+
+	snprintf(text, sizeof(text),
+		 "{\"metadata\":{\"name\":\"%s\",\"namespace\":\"dev\",\"uid\":\"%s\"},"
+		 "\"status\":{\"startTime\":\"%s\",\"podIP\":\"%s\"}}",
+		 name, name, start, ip);
+	json = json_loads(text, 0, NULL);
+	reader = reader_new(NULL, "test", "", error, sizeof(error));
+	assert_int_equal(pod_item_read(&item, reader, json), 0);
+	assert_int_equal(pods_put(pods, &item, now), 0);
+	pod_item_deinit(&item);
+	free(reader);
+	json_decref(json);
+}
+
+/* A pod starts before it has its address, and that it is gone is told after it lost its own. */
+static void test_address_reused(void **state)
+{
+	struct pods *pods = *state;
+
+	put(pods, "a", "1970-01-01T00:00:10Z", "10.0.0.1", 11 * SECOND);
+	pods_gone(pods, "a", 22 * SECOND);
+	put(pods, "b", "1970-01-01T00:00:20Z", "10.0.0.1", 23 * SECOND);
+	assert_string_equal(by_address(pods, "10.0.0.1", 21 * SECOND)->pod, "a");
+	assert_string_equal(by_address(pods, "10.0.0.1", 22 * SECOND)->pod, "b");
+	/* who it was can't be told from when this one began to when we heard of it */
+	put(pods, "c", "1970-01-01T00:00:30Z", "10.0.0.1", 33 * SECOND);
+	assert_string_equal(by_address(pods, "10.0.0.1", 29 * SECOND)->pod, "b");
+	assert_null(by_address(pods, "10.0.0.1", 30 * SECOND));
+	assert_null(by_address(pods, "10.0.0.1", 32 * SECOND));
+	assert_string_equal(by_address(pods, "10.0.0.1", 33 * SECOND)->pod, "c");
+	/* a completed one's address is in its status for long */
+	assert_read(pods, LIST(POD("d", "ud", "",
+				   "\"phase\":\"Succeeded\"," STARTED(
+					   "1970-01-01T00:00:34Z") "," IP("10.0.0.1"))));
+	assert_string_equal(by_address(pods, "10.0.0.1", 35 * SECOND)->pod, "c");
+	/* that b is gone is no news */
+	pods_gone(pods, "b", 40 * SECOND);
+	assert_string_equal(by_address(pods, "10.0.0.1", 35 * SECOND)->pod, "c");
+}
+
 /* Nobody forgets whom somebody was named after. */
 static void test_expire(void **state)
 {
@@ -810,22 +857,39 @@ static void test_address_changes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_story),          TEST(test_workloads),
-		TEST(test_cron_jobs),      TEST(test_hash_must_match),
-		TEST(test_ports),          TEST(test_completed_left_out),
-		TEST(test_host_network),   TEST(test_pending),
-		TEST(test_real_kubectl),   TEST(test_real_api),
-		TEST(test_forms),          TEST(test_missing_and_null_fields),
-		TEST(test_addresses),      TEST(test_address_over_time),
-		TEST(test_gone),           TEST(test_lists),
-		TEST(test_expire),         TEST(test_address_changes),
-		TEST(test_nodes),          TEST(test_many),
-		TEST(test_nothing_read),   TEST(test_not_json),
-		TEST(test_trailing),       TEST(test_truncated),
-		TEST(test_kinds),          TEST(test_damaged_items),
-		TEST(test_damaged_specs),  TEST(test_before_error_stays),
-		TEST(test_too_deep),       TEST(test_too_large),
-		TEST(test_error_is_cut),   TEST(test_files),
+		TEST(test_story),
+		TEST(test_workloads),
+		TEST(test_cron_jobs),
+		TEST(test_hash_must_match),
+		TEST(test_ports),
+		TEST(test_completed_left_out),
+		TEST(test_host_network),
+		TEST(test_pending),
+		TEST(test_real_kubectl),
+		TEST(test_real_api),
+		TEST(test_forms),
+		TEST(test_missing_and_null_fields),
+		TEST(test_addresses),
+		TEST(test_address_over_time),
+		TEST(test_gone),
+		TEST(test_lists),
+		TEST(test_expire),
+		TEST(test_address_reused),
+		TEST(test_address_changes),
+		TEST(test_nodes),
+		TEST(test_many),
+		TEST(test_nothing_read),
+		TEST(test_not_json),
+		TEST(test_trailing),
+		TEST(test_truncated),
+		TEST(test_kinds),
+		TEST(test_damaged_items),
+		TEST(test_damaged_specs),
+		TEST(test_before_error_stays),
+		TEST(test_too_deep),
+		TEST(test_too_large),
+		TEST(test_error_is_cut),
+		TEST(test_files),
 		TEST(test_standard_input),
 	};
 

@@ -136,7 +136,8 @@ static bool row_named_late(const struct row *row, const struct who *who, bool op
 	uint64_t first = row->counts.first;
 	bool all = !first || who->since <= (int64_t)first;
 
-	if (row->key.flags & CALLER_LOCAL)
+	/* a process's cgroup tells more than its address */
+	if (row->who.pod_uid || who->pod_uid)
 		return false;
 	if (!who->pod)
 		return row->who.pod ? !opened : true;

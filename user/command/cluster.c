@@ -12,6 +12,8 @@
 #define WAIT_S 30
 /* After this time it is said what is waited for. */
 #define SAY_S 2
+/* So long the first picture waits for names. */
+#define NAMES_S 2
 
 static uint64_t monotonic_ns(void)
 {
@@ -23,6 +25,19 @@ static uint64_t monotonic_ns(void)
 
 /* --- endpoints --- */
 
+static void say(const struct cluster *cluster, const char *what, size_t index)
+{
+	const struct endpoint *endpoint = &cluster->target->endpoints[index];
+	const struct pod_name *pod = endpoint->pod;
+	char address[ADDRESS_TEXT];
+
+	if (cluster->say)
+		fprintf(stderr, "endpoint %s: %s port %u%s%s%s%s\n", what,
+			address_format(&endpoint->address, address), endpoint->port,
+			pod ? ", pod " : "", pod ? pod->namespace : "", pod ? "/" : "",
+			pod ? pod->pod : "");
+}
+
 static uint32_t up(void *arg, const struct kube_endpoint *endpoint)
 {
 	struct cluster *cluster = arg;
@@ -33,6 +48,7 @@ static uint32_t up(void *arg, const struct kube_endpoint *endpoint)
 		cluster->target->endpoints[index].since = monotonic_ns();
 		r = capture_endpoint_add(cluster->capture, index);
 		cluster->changed = true;
+		say(cluster, "came", index);
 	}
 	if (r && !cluster->r)
 		cluster->r = r;
@@ -45,8 +61,10 @@ static void down(void *arg, uint32_t index)
 
 	if (index >= cluster->target->n_endpoints)
 		return;
-	if (cluster->capture)
+	if (cluster->capture) {
 		capture_endpoint_remove(cluster->capture, index);
+		say(cluster, "gone", index);
+	}
 	cluster->target->endpoints[index].until = monotonic_ns();
 }
 
@@ -63,6 +81,15 @@ static const char *reason(const struct cluster *cluster)
 	return error ? error : "no answer yet";
 }
 
+/* Runs what the API has to tell, for 100 ms at most. */
+static void run_for_a_while(struct cluster *cluster)
+{
+	struct pollfd fd = {.fd = kube_fd(cluster->kube), .events = POLLIN};
+
+	poll(&fd, 1, 100);
+	kube_run(cluster->kube);
+}
+
 static int wait_for_target(struct cluster *cluster)
 {
 	uint64_t began = monotonic_ns(), end = began + WAIT_S * UINT64_C(1000000000);
@@ -70,11 +97,7 @@ static int wait_for_target(struct cluster *cluster)
 	bool said = false;
 
 	while (kube_follow_state(follow) == FOLLOW_ASKING && monotonic_ns() < end) {
-		struct pollfd fd = {.fd = kube_fd(cluster->kube), .events = POLLIN};
-
-		if (poll(&fd, 1, 100) < 0 && errno != EINTR)
-			return EX_OSERR;
-		kube_run(cluster->kube);
+		run_for_a_while(cluster);
 		if (!said && monotonic_ns() - began > SAY_S * UINT64_C(1000000000)) {
 			fprintf(stderr, "waiting for the Kubernetes API: %s\n", reason(cluster));
 			said = true;
@@ -159,10 +182,21 @@ int cluster_open(struct cluster *cluster, const struct options *options, struct 
 	return cluster->follows ? wait_for_target(cluster) : -1;
 }
 
-void cluster_attach(struct cluster *cluster, struct capture *capture)
+void cluster_attach(struct cluster *cluster, struct capture *capture, bool say)
 {
+	cluster->say = say;
 	if (cluster->follows)
 		cluster->capture = capture;
+}
+
+void cluster_wait_for_names(struct cluster *cluster)
+{
+	uint64_t end = monotonic_ns() + NAMES_S * UINT64_C(1000000000);
+	struct kube_trouble trouble;
+
+	while (cluster->kube && !kube_synced(cluster->kube) && monotonic_ns() < end &&
+	       !kube_troubles(cluster->kube, &trouble, 1))
+		run_for_a_while(cluster);
 }
 
 /* --- while it runs --- */

@@ -17,6 +17,7 @@ struct cluster {
 	struct capture *capture; /* NULL: not yet */
 	bool follows;            /* the target is the API's */
 	bool changed;            /* endpoints came, since the capture last looked */
+	bool say;                /* that they came and went, on standard error */
 	int r;                   /* what failed while they came */
 };
 
@@ -27,8 +28,12 @@ struct cluster {
  */
 int cluster_open(struct cluster *cluster, const struct options *options, struct target *target);
 
-/* From now on endpoints that come and go are told to the capture. */
-void cluster_attach(struct cluster *cluster, struct capture *capture);
+/* From now on endpoints that come and go are told to the capture, and, if `say`, on standard error.
+ */
+void cluster_attach(struct cluster *cluster, struct capture *capture, bool say);
+
+/* Gives the API a moment to tell its lists, so that the first picture has names. */
+void cluster_wait_for_names(struct cluster *cluster);
 
 /* -1: nothing to wait for. */
 int cluster_fd(const struct cluster *cluster);

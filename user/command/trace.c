@@ -315,6 +315,8 @@ static int loop(struct trace *trace, int signals)
 					r = -errno;
 			} else if (events[i].data.fd == api) {
 				cluster_run(&trace->cluster);
+				if (kube_moved(trace->cluster.kube))
+					trace->next_refresh = 0;
 			} else if (events[i].data.fd != capture_fd(trace->capture)) {
 				running = false; /* a signal, the end, or the reader has gone */
 			}
@@ -421,7 +423,7 @@ static int open_capture(struct trace *trace)
 	int r = capture_open(&trace->capture, &options, error, sizeof(error));
 
 	if (!r) {
-		cluster_attach(&trace->cluster, trace->capture);
+		cluster_attach(&trace->cluster, trace->capture, !trace->live);
 		return 0;
 	}
 	fprintf(stderr, "whocalls trace: %s\n", error);
@@ -504,16 +506,15 @@ static int open_signals(void)
 
 static int run(struct trace *trace)
 {
-	bool table = trace->options.output == OUTPUT_TABLE || trace->options.output == OUTPUT_WIDE;
 	int signals = open_signals(), r;
 
 	if (signals < 0)
 		return -errno;
-	trace->live = table && isatty(STDOUT_FILENO);
 	trace->progress = !trace->live && trace->options.for_ns && isatty(STDERR_FILENO);
 	trace->report.target = &trace->target;
 	trace->report.for_ns = trace->options.for_ns;
 	trace->report.max_callers = trace->options.max_callers;
+	cluster_wait_for_names(&trace->cluster);
 	r = refresh(trace);
 	if (!r && trace->live)
 		fputs("\033[?1049h\033[?25l", stdout); /* a screen of its own, no cursor */
@@ -533,8 +534,10 @@ static int run(struct trace *trace)
 
 static int prepare(struct trace *trace)
 {
+	bool table = trace->options.output == OUTPUT_TABLE || trace->options.output == OUTPUT_WIDE;
 	int status = check_privileges();
 
+	trace->live = table && isatty(STDOUT_FILENO);
 	if (!status)
 		status = read_pods(trace);
 	if (!status)

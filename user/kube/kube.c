@@ -22,10 +22,21 @@ struct kube {
 	struct pod_watch *pods;
 	struct nodes *nodes;
 	struct lookups *lookups; /* NULL: all pods are watched */
+	bool moved;
 	struct kube_follow *follow;
 	struct kube_follow_ops ops;
 	void *arg;
 };
+
+static void pod_changed(void *arg, const struct pod *pod)
+{
+	struct kube *kube = arg;
+
+	if (pod->ended && pods_is_named(pod))
+		kube->moved = true;
+}
+
+static const struct pod_watch_ops pod_ops = {pod_changed, NULL};
 
 static int find_node(struct kube *kube, const char *node)
 {
@@ -66,7 +77,7 @@ int kube_open(struct kube **out, struct kube_config *config, const char *node, b
 		goto failed;
 	if (find_node(kube, node) || (own_node && watch_own_node(kube)))
 		goto no_memory;
-	kube->pods = pod_watch_new(kube->client, NULL, kube->selector, NULL, NULL);
+	kube->pods = pod_watch_new(kube->client, NULL, kube->selector, &pod_ops, kube);
 	kube->nodes = nodes_new(kube->client, own_node);
 	if (!kube->pods || !kube->nodes)
 		goto no_memory;
@@ -195,6 +206,14 @@ bool kube_synced(const struct kube *kube)
 {
 	return kube_watch_synced(pod_watch_watch(kube->pods)) &&
 	       kube_watch_synced(nodes_watch(kube->nodes));
+}
+
+bool kube_moved(struct kube *kube)
+{
+	bool moved = kube->moved;
+
+	kube->moved = false;
+	return moved;
 }
 
 /* --- troubles --- */

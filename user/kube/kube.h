@@ -65,6 +65,10 @@ const char *kube_node(const struct kube *kube);
 /* The names are all there: the lists were complete once. */
 bool kube_synced(const struct kube *kube);
 
+/* Since it was last asked: a pod that somebody was named after has ended. What was counted until
+ * now is its own, so it is time to look at the counts. */
+bool kube_moved(struct kube *kube);
+
 /* Sentences about what can't be asked for now, with `since` each (CLOCK_MONOTONIC ns). Returns how
  * many; at most `max` are written. Valid until kube_run(). */
 struct kube_trouble {

@@ -64,9 +64,15 @@ static struct holder *holder_of(struct pods *pods, const struct address *address
 	return NULL;
 }
 
-/* Newest first; of two that start in the same second the one that was told later. */
+/*
+ * Newest first; of two that start in the same second the one that was told later.
+ *
+ * A pod starts before it has its address. So where the one before is known to have ended it got it
+ * then, at the earliest. Where that one still seems to have it, it ends now, and who it was between
+ * this one's start and now can't be told. `now` 0: a list, which tells of no ends.
+ */
 static int hold(struct pods *pods, const struct address *address, struct stored *stored,
-		int64_t from)
+		int64_t from, int64_t now)
 {
 	struct holder *holder = holder_of(pods, address, true);
 	struct holding *holding = calloc(1, sizeof(*holding)), **at;
@@ -74,6 +80,12 @@ static int hold(struct pods *pods, const struct address *address, struct stored 
 	if (!holder || !holding) {
 		free(holding);
 		return -ENOMEM;
+	}
+	for (struct holding *before = holder->newest; now && before; before = before->older) {
+		if (!before->until && before->from <= from)
+			before->until = now;
+		else if (before->until > from && before->until < now)
+			from = before->until;
 	}
 	*holding = (struct holding){.stored = stored, .from = from};
 	for (at = &holder->newest; *at && (*at)->from > from; at = &(*at)->older)
@@ -118,7 +130,7 @@ static int change_addresses(struct pods *pods, struct stored *stored, const stru
 	struct pod *pod = &stored->pod;
 	struct address *addresses = NULL;
 	/* the first ones are its own since it started; later ones since we hear of them */
-	int64_t from = pod->n_addresses ? now : new->started;
+	int64_t from = pod->n_addresses && now ? now : new->started;
 	int r = 0;
 
 	if (new->n_addresses) {
@@ -129,10 +141,10 @@ static int change_addresses(struct pods *pods, struct stored *stored, const stru
 	}
 	for (size_t i = 0; i < pod->n_addresses; i++)
 		if (!has_address(new->addresses, new->n_addresses, &pod->addresses[i]))
-			release(pods, &pod->addresses[i], stored, now);
+			release(pods, &pod->addresses[i], stored, now ? now : new->started);
 	for (size_t i = 0; i < new->n_addresses && !new->host_network && !r; i++)
 		if (!has_address(pod->addresses, pod->n_addresses, &new->addresses[i]))
-			r = hold(pods, &new->addresses[i], stored, from);
+			r = hold(pods, &new->addresses[i], stored, from, now);
 	free(pod->addresses);
 	pod->addresses = addresses;
 	pod->n_addresses = new->n_addresses;
@@ -238,8 +250,9 @@ int pods_put(struct pods *pods, const struct pod_item *item, int64_t now)
 	stored->list = pods->list;
 	stored->pod.name.node = node;
 	stored->pod.started = item->pod.started;
+	/* what has completed says nothing of who else has its address */
 	if (!stored->pod.ended)
-		r = change_addresses(pods, stored, &item->pod, now);
+		r = change_addresses(pods, stored, &item->pod, item->completed ? 0 : now);
 	if (!r)
 		r = change_ports(&stored->pod, &item->pod);
 	if (item->completed)

@@ -28,6 +28,11 @@ static struct holding *holding_at(const struct pods *pods, const struct address 
 	holding = holder ? holder->newest : NULL;
 	while (holding && (holding->from > when || (holding->until && holding->until <= when)))
 		holding = holding->older;
+	/* the one before is only known to have ended later */
+	for (struct holding *before = holding ? holding->older : NULL; before;
+	     before = before->older)
+		if (before->until > when)
+			return NULL;
 	return holding;
 }
 
@@ -92,4 +97,9 @@ const struct pod *pods_next(const struct pods *pods, const struct pod *pod)
 const struct pod_name *pods_name(const struct pod *pod)
 {
 	return hand_out(stored_of(pod));
+}
+
+bool pods_is_named(const struct pod *pod)
+{
+	return stored_of(pod)->named;
 }

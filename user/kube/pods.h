@@ -74,7 +74,8 @@ int pods_put_node(struct pods *pods, const struct address *address, const char *
 /*
  * The pod that held the address at `when` (ns since 1970, UTC): host-network pods never, none that
  * started later or had ended; of several the one that started last. One with no start time counts
- * as the first. NULL if there is none. What is handed out stays until pods_free().
+ * as the first. NULL if there is none, or if it may have been either of two. What is handed out
+ * stays until pods_free().
  */
 const struct pod_name *pods_by_address(const struct pods *pods, const struct address *address,
 				       int64_t when);
@@ -100,6 +101,9 @@ const struct pod *pods_next(const struct pods *pods, const struct pod *pod);
 
 /* The pod with this UID, to look at, or NULL: not named yet. */
 const struct pod *pods_find(const struct pods *pods, const char *uid);
+
+/* Whether its name was handed out. */
+bool pods_is_named(const struct pod *pod);
 
 /* Its name, to be kept: until pods_free(). */
 const struct pod_name *pods_name(const struct pod *pod);
