@@ -355,11 +355,15 @@ int kube_config_load(const struct kube_options *options, struct kube_config **ou
 		return problem_no_memory(&problem);
 	r = load(config, options, &files, &problem);
 	kubeconfig_deinit(&files);
-	if (r < 0)
+	if (r < 0) {
 		kube_config_free(config);
-	else
-		*out = config;
-	return r;
+		return r;
+	}
+	/* Of files that weren't there, and needn't be. */
+	if (error_size)
+		*error = '\0';
+	*out = config;
+	return 0;
 }
 
 static void pem_deinit(struct kube_pem *pem)
