@@ -56,8 +56,8 @@ int kube_credentials_token(struct kube_credentials *credentials, int64_t now, co
 
 /*
  * The server said 401. Files are looked at again at once, and what a plugin gave is forgotten.
- * True: kube_credentials_get() may give something else (or -EINPROGRESS). False: it can't, the
- * credentials are simply refused.
+ * True: kube_credentials_get() may give something else (or -EINPROGRESS), which is worth one more
+ * try. False: it can't, the credentials are simply refused.
  */
 bool kube_credentials_reject(struct kube_credentials *credentials);
 
