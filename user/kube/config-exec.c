@@ -151,7 +151,7 @@ static json_t *load_extension(struct entry *user, const struct entry *cluster)
 	const struct kubeconfig_file *file = cluster->file;
 	const json_t *clusters = json_object_get(file->json, "clusters");
 	json_t *json = NULL, *found = NULL;
-	const json_t *element;
+	const json_t *list, *element;
 	size_t i;
 
 	if (!json_is_array(json_object_get(cluster->json, "extensions")))
@@ -163,8 +163,9 @@ static json_t *load_extension(struct entry *user, const struct entry *cluster)
 	for (i = 0; i < json_array_size(clusters); i++)
 		if (json_object_get(json_array_get(clusters, i), "cluster") == cluster->json)
 			break;
-	element = json_object_get(json_array_get(json_object_get(json, "clusters"), i), "cluster");
-	json_array_foreach (json_object_get(element, "extensions"), i, element) {
+	list = json_object_get(json_array_get(json_object_get(json, "clusters"), i), "cluster");
+	list = json_object_get(list, "extensions");
+	json_array_foreach (list, i, element) {
 		const char *name = json_string_value(json_object_get(element, "name"));
 
 		if (name && strcmp(name, EXTENSION) == 0)

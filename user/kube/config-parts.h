@@ -6,6 +6,19 @@
 #include "config.h"
 #include "kubeconfig.h"
 
+#define CONFIG_ADVICE "give a file with --kubeconfig"
+
+/* This is a pod that may talk to the API server; if not, *why is a clause that tells what lacks. */
+bool config_is_in_cluster(const struct kube_environment *environment, char *why, size_t size);
+int config_in_cluster(struct kube_config *config, const struct kube_environment *environment,
+		      const struct problem *problem);
+
+/* A namespace may be called so. */
+bool config_namespace_is(const char *text);
+
+/* FOLDER/NAME; the caller's. NULL: no memory. */
+char *kube_path(const char *folder, const char *name);
+
 /* All return 0, or -errno with a sentence in the entry's problem. */
 int config_cluster(struct kube_config *config, struct entry *cluster);
 

@@ -16,6 +16,7 @@
 
 #include "file.h"
 #include "secret.h"
+#include "user.h"
 
 /* What the surroundings say. Tests fill it in themselves. */
 struct kube_environment {
@@ -61,7 +62,9 @@ struct kube_config {
 	char *server;    /* http(s)://HOST[:PORT][/PATH], no slash at its end */
 	char *namespace; /* never NULL */
 	char *tls_server_name;
-	char *proxy_url;    /* http://, https:// or socks5://; may hold a password */
+	/* http://, https:// or socks5://; may hold a password. NULL: as $HTTPS_PROXY and $NO_PROXY
+	 * say. */
+	char *proxy_url;
 	struct kube_pem ca; /* none: the system's */
 	bool no_compression;
 	/* Credentials. None of them if the server is http://: they would go unencrypted. */

@@ -136,6 +136,8 @@ int kube_credentials_get(struct kube_credentials *credentials, int64_t now,
 	bool changed = false, new_token = false;
 	int r;
 
+	if (error_size)
+		*error = '\0';
 	r = follow(credentials, &credentials->ca, false, now, &changed, &problem);
 	if (r == 0)
 		r = follow(credentials, &credentials->certificate, false, now, &changed, &problem);

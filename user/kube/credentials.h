@@ -43,8 +43,9 @@ void kube_credentials_free(struct kube_credentials *credentials);
 
 /*
  * Looks at the files, at most once a second each. One that can't be read any more, or is damaged,
- * leaves what it had: a token or certificate that is being replaced is soon there again. 0;
- * -EINPROGRESS: the plugin has to run, or is running; or an error: a file was never read.
+ * leaves what it had: a token or certificate that is being replaced is soon there again. 0, and
+ * `error` is "" or tells of such a file; -EINPROGRESS: the plugin has to run, or is running; or an
+ * error: a file was never read.
  */
 int kube_credentials_get(struct kube_credentials *credentials, int64_t now,
 			 struct kube_identity *identity, char *error, size_t error_size);
@@ -55,8 +56,8 @@ int kube_credentials_token(struct kube_credentials *credentials, int64_t now, co
 
 /*
  * The server said 401. Files are looked at again at once, and what a plugin gave is forgotten.
- * True: kube_credentials_get() may give something else (or -EINPROGRESS). False: it can't, the
- * credentials are simply refused.
+ * True: kube_credentials_get() may give something else (or -EINPROGRESS), which is worth one more
+ * try. False: it can't, the credentials are simply refused.
  */
 bool kube_credentials_reject(struct kube_credentials *credentials);
 

@@ -124,7 +124,7 @@ static bool same_file(const struct stat *a, const struct stat *b)
 
 static bool same_content(const struct secret *a, const struct secret *b)
 {
-	return a->size == b->size && memcmp(a->data, b->data, a->size) == 0;
+	return a->size == b->size && (!a->size || memcmp(a->data, b->data, a->size) == 0);
 }
 
 int file_follow(struct watched_file *file, int64_t now, const struct kube_user *as,

@@ -7,19 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/stat.h>
-#include <sys/types.h>
 
 #include "problem.h"
 #include "secret.h"
-
-/* Who called sudo. All zero: nobody did. */
-struct kube_user {
-	bool set;
-	uid_t uid;
-	gid_t gid;
-	char *name;
-	char *home; /* NULL: not known */
-};
+#include "user.h"
 
 /*
  * Reads the file; *out as all zero before. With `as`, with that user's rights to files instead of

@@ -22,7 +22,8 @@ int secret_copy(struct secret *secret, const char *data, size_t size)
 	memcpy(copy, data, size);
 	copy[size] = '\0';
 	secret_deinit(secret);
-	*secret = (struct secret){copy, size};
+	secret->data = copy;
+	secret->size = size;
 	return 0;
 }
 
