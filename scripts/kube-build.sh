@@ -2,11 +2,11 @@
 # kube-build.sh: makes a folder with all that a node of Kubernetes is made of, and prints it: `usr/bin`, `usr/sbin`,
 # `usr/lib/cni` and `bin` in it have
 #
-#   kube-apiserver kube-controller-manager kube-scheduler kube-proxy kubelet kubectl    built from Debian's source package
-#   etcd containerd runc, the CNI plugins, a static busybox                             out of Debian's packages
+#   kube-apiserver kube-controller-manager kube-scheduler kube-proxy kubelet kubectl   built from Debian's source
+#   etcd containerd runc, the CNI plugins, a static busybox                            out of Debian's packages
 #
-# Debian packages kubectl only (bookworm's dies of SIGSEGV, see below), but has the source of all. It is built once, in 4
-# to 10 minutes on two cores, and kept in $WHOCALLS_CACHE by the versions of what it is built from and by the recipe
+# Debian packages kubectl only (bookworm's dies of SIGSEGV, see below), but has the source of all. It is built once, in
+# 4 to 10 minutes on two cores, and kept in $WHOCALLS_CACHE by the versions of what it is built from and by the recipe
 # below. Nothing is installed. If nothing can be looked up, the newest that is kept is taken.
 set -euo pipefail
 trap 'echo "kube-build.sh: failed in line $LINENO" >&2' ERR

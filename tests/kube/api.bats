@@ -78,11 +78,15 @@ dev login-5d4f8c7b9-aaaaa 100.96.0.3,fd00:96::3 login
 dev migrate-aaaaa 100.96.0.4 - Succeeded 2024-02-02T00:00:00Z
 dev agent-aaaaa 192.0.2.10
 LIST
-  same pods "$(kubectl get pods -A -o json | jq -c '[.items[] | [.metadata.name, .spec.nodeName, .spec.hostNetwork,
-    .metadata.ownerReferences[0].kind, (.status | .phase, .podIP, (.podIPs | map(.ip)), .hostIP, .startTime)]] | .[]')" \
-    '["agent-aaaaa","node-a",true,null,"Running","192.0.2.10",["192.0.2.10"],"192.0.2.10","2024-01-01T00:00:00Z"]
-["login-5d4f8c7b9-aaaaa","node-a",null,"ReplicaSet","Running","100.96.0.3",["100.96.0.3","fd00:96::3"],"192.0.2.10","2024-01-01T00:00:00Z"]
-["migrate-aaaaa","node-a",null,null,"Succeeded","100.96.0.4",["100.96.0.4"],"192.0.2.10","2024-02-02T00:00:00Z"]'
+  kubectl get pods -A -o json >"$T/pods.json"
+  same pods "$(jq -r '.items[] | [.metadata.name, .spec.nodeName, .spec.hostNetwork // false,
+    .metadata.ownerReferences[0].kind // "bare"] | join(" ")' "$T/pods.json")" "agent-aaaaa node-a true bare
+login-5d4f8c7b9-aaaaa node-a false ReplicaSet
+migrate-aaaaa node-a false bare"
+  same status "$(jq -r '.items[].status | [.phase, .podIP, (.podIPs | map(.ip) | join(",")), .hostIP, .startTime] |
+    join(" ")' "$T/pods.json")" "Running 192.0.2.10 192.0.2.10 192.0.2.10 2024-01-01T00:00:00Z
+Running 100.96.0.3 100.96.0.3,fd00:96::3 192.0.2.10 2024-01-01T00:00:00Z
+Succeeded 100.96.0.4 100.96.0.4 192.0.2.10 2024-02-02T00:00:00Z"
 }
 
 @test "after a restart of the API server a watch from before is too old" {

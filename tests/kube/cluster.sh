@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: MIT
 #
 # cluster.sh FOLDER [controllers|node]: a cluster of one machine, in namespaces and cgroups of its own, until SIGTERM.
-# FOLDER gets `pid`, the process that holds the namespaces, and what control-plane.sh writes. kube_up in lib.sh starts it.
+# FOLDER gets `pid`, the process that holds the namespaces, and what control-plane.sh writes. kube_up starts it.
 #
-# It ends only what it started: all of that is in its cgroups, which a pod cannot leave, whatever becomes an orphan there.
-# It gets SIGTERM when who started it ends, even by SIGKILL. What one that was itself killed has left, the next removes.
+# It ends only what it started: all of that is in its cgroups, which a pod cannot leave, whatever becomes an orphan.
+# It gets SIGTERM when who started it ends, even by SIGKILL. What one that was itself killed has left, the next one
+# removes.
 set -euo pipefail
 here=$(cd "${0%/*}" && pwd)
 folder=$1
@@ -28,7 +29,7 @@ for left in "$unified"/whocalls-kube-*; do
   [[ ! -d $left || -e /proc/${left##*-} ]] || remove "${left##*/}"
 done
 
-trap 'remove "$name"' EXIT
+trap 'trap "" TERM INT HUP; remove "$name"' EXIT
 trap 'exit 143' TERM INT HUP
 for hierarchy in "${hierarchies[@]}"; do
   mkdir "$hierarchy/$name"

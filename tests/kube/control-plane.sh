@@ -14,6 +14,7 @@ set -euo pipefail
 folder=$1 cgroup=$2 part=$3
 here=$(cd "${0%/*}" && pwd)
 address=192.0.2.1 server=https://192.0.2.1:6443
+key=(-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes)
 export PATH=$KUBE_ROOT/usr/bin:$KUBE_ROOT/usr/sbin:$KUBE_ROOT/bin:$PATH:/usr/sbin:/sbin HOME=/run
 since=${EPOCHREALTIME//[^0-9]/}
 
@@ -43,9 +44,9 @@ api() { # PATH
 certificate() { # NAME SUBJECT EXTENSION...
   local name=$1 subject=$2
   shift 2
-  openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$name.key" -subj "$subject" 2>/dev/null |
-    openssl x509 -req -CA ca.crt -CAkey ca.key -CAcreateserial -days 30 -extfile <(printf '%s\n' "$@") -out "$name.crt" \
-      2>/dev/null
+  openssl req -new "${key[@]}" -keyout "$name.key" -subj "$subject" 2>/dev/null |
+    openssl x509 -req -CA ca.crt -CAkey ca.key -CAcreateserial -days 30 -extfile <(printf '%s\n' "$@") \
+      -out "$name.crt" 2>/dev/null
 }
 
 component() { # NAME USER [GROUP]: NAME.kubeconfig
@@ -64,7 +65,7 @@ CONFIG
 hostname node-a
 mount --make-rshared / # for what the kubelet mounts into pods
 mount -t tmpfs run /run
-mkdir /run/netns
+mkdir /run/netns /run/volume-plugins
 ip link set lo up
 ip link add kube0 type bridge mcast_snooping 0 # what fake nodes are joined to
 ip addr add "$address/24" dev kube0
@@ -77,8 +78,7 @@ start etcd --data-dir /run/etcd --unsafe-no-fsync --listen-client-urls $etcd --a
 
 mkdir pki
 cd pki
-openssl req -x509 -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -subj /CN=kubernetes-ca -days 30 \
-  -out ca.crt 2>/dev/null
+openssl req -x509 -new "${key[@]}" -keyout ca.key -subj /CN=kubernetes-ca -days 30 -out ca.crt 2>/dev/null
 certificate apiserver /CN=kube-apiserver extendedKeyUsage=serverAuth \
   "subjectAltName=DNS:localhost,DNS:kubernetes.default.svc,IP:127.0.0.1,IP:10.96.0.1,IP:$address"
 certificate admin /O=system:masters/CN=admin extendedKeyUsage=clientAuth
@@ -112,7 +112,8 @@ if [[ -n $part ]]; then
   [[ $part == node ]] || controllers='*,-nodelifecycle,-podgc,-garbagecollector'
   start kube-controller-manager --kubeconfig=controllers.kubeconfig --port=0 --secure-port=0 --leader-elect=false \
     "--controllers=$controllers" --use-service-account-credentials --service-account-private-key-file=pki/sa.key \
-    --root-ca-file=pki/ca.crt --service-cluster-ip-range=10.96.0.0/16 --cluster-cidr=10.244.0.0/16
+    --root-ca-file=pki/ca.crt --service-cluster-ip-range=10.96.0.0/16 --cluster-cidr=10.244.0.0/16 \
+    --flex-volume-plugin-dir=/run/volume-plugins
   until_ok api /api/v1/namespaces/default/serviceaccounts/default
   took controllers
 fi

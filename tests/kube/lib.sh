@@ -3,19 +3,23 @@
 # shellcheck disable=SC2016 # conditions and scripts in single quotes are evaluated later
 #
 # A real Kubernetes for a file of tests, and what tests/node/lib.sh has. kube_up belongs in setup_file, kube_down in
-# teardown_file; the cluster is in namespaces and cgroups of its own (cluster.sh), and goes with the shell of setup_file.
-# Between kube_up and kube_down, in all tests of the file:
+# teardown_file; the cluster is in namespaces and cgroups of its own (cluster.sh), and goes with the shell that started
+# it. Between kube_up and kube_down, in all tests of the file:
 #
 #   KUBE_DIR     folder of the cluster: *.log, pki/admin.crt, admin.key, ca.crt
 #   KUBE_PID     the process that holds its namespaces
 #   KUBECONFIG   the administrator's, for kubectl
-#   KUBE_SERVER  the address of the API server, 192.0.2.1, port 6443; only reached from within (in_kube, node_join)
+#   KUBE_SERVER  the API server, 192.0.2.1, port 6443; only reached from within (in_kube, node_join)
 #
 # Namespaces, ServiceAccounts and pods are the cluster's, not the test's: what a test makes, the next finds.
 
 TESTS_KUBE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=tests/node/lib.sh
 . "$TESTS_KUBE/../node/lib.sh"
+# shellcheck source=tests/kube/fake.sh
+. "$TESTS_KUBE/fake.sh"
+# shellcheck source=tests/kube/real.sh
+. "$TESTS_KUBE/real.sh"
 
 # The cluster ---------------------------------------------------------------------------------------
 
@@ -40,6 +44,8 @@ kube_up() {
   KUBE_PID=$(<"$KUBE_DIR/pid")
   KUBECONFIG=$KUBE_DIR/kubeconfig
   kubeconfig "$KUBECONFIG" cert
+  # what bats shows, if it is bats that runs this
+  { echo "# a cluster${1:+ with $1}: $(paste -sd , "$KUBE_DIR/times" | sed 's/,/, /g')" >&3; } 2>/dev/null || true
 }
 
 # Ends the cluster, and waits until nothing is left of it. May run twice.
@@ -64,7 +70,10 @@ kube_explain() {
 
 load_static_build() {
   LOAD_STATIC=${LOAD_STATIC:-$TESTS_KUBE/../../build/whocalls-load-static}
-  [[ ! -x $LOAD_STATIC ]] || return 0
+  if [[ -x $LOAD_STATIC ]]; then
+    LOAD_STATIC=$(realpath "$LOAD_STATIC")
+    return
+  fi
   LOAD_STATIC=$KUBE_DIR/whocalls-load-static
   ${CC:-cc} -O2 -std=gnu11 -pthread -static -o "$LOAD_STATIC" "$TESTS_NODE"/../load/*.c
 }
@@ -199,159 +208,4 @@ kubectl_config() {
   local file=$1
   shift
   "$KUBE_ROOT/usr/bin/kubectl" --kubeconfig="$file" config "$@" >/dev/null
-}
-
-# Fake nodes and pods -------------------------------------------------------------------------------
-
-# fake_node NAME ADDRESS: an object, Ready; its address is that of node_join, or nobody's.
-fake_node() {
-  jq -n --arg name "$1" --arg address "$2" '{apiVersion: "v1", kind: "Node", metadata: {$name, labels:
-      {"kubernetes.io/hostname": $name}}, status: {addresses: [{type: "InternalIP", $address},
-      {type: "Hostname", address: $name}], conditions: [{type: "Ready", status: "True"}]}}' |
-    api POST /api/v1/nodes -H 'Content-Type: application/json' --data @- >/dev/null
-}
-
-# fake_pods: lines of "NAMESPACE POD ADDRESS [WORKLOAD [PHASE [STARTTIME [NODE]]]]", as pods_file has them, from standard
-# input: makes these pods, on NODE or node-a, with this status. POD's name must be WORKLOAD-5d4f8c7b9-…; of another
-# WORKLOAD, or -, only the owner and the label are missing. ADDRESS may be two, with a comma; an address of its node makes
-# it a pod of the host's network.
-fake_pods() {
-  local namespace pod address workload phase start node host
-  while read -r namespace pod address workload phase start node; do
-    [[ -n $address ]] || continue
-    kube_namespace "$namespace"
-    node=${node:-node-a}
-    host=$(kubectl get node "$node" -o 'jsonpath={.status.addresses[0].address}')
-    echo "$namespace $pod ${address%%,*} ${workload:--}" | PORT=${PORT:-3000} pods_file |
-      jq --arg node "$node" --argjson host "$([[ $address == "$host" ]] && echo true || echo false)" '
-        .items[0] | del(.status, .metadata.uid) | .spec.nodeName = $node | .spec.hostNetwork = $host' |
-      api POST "/api/v1/namespaces/$namespace/pods" -H 'Content-Type: application/json' --data @- >/dev/null
-    fake_status "$namespace" "$pod" "$address" "${phase:-Running}" "${start:-2024-01-01T00:00:00Z}" "$host"
-  done
-}
-
-# fake_status NAMESPACE POD ADDRESS [PHASE [STARTTIME [HOSTADDRESS]]]: what the kubelet would write; of any pod. Running is
-# Ready, too.
-fake_status() {
-  jq -n --arg addresses "$3" --arg phase "${4:-Running}" --arg start "${5:-2024-01-01T00:00:00Z}" --arg host "${6:-}" '
-    (if $phase == "Running" then "True" else "False" end) as $ready
-    | {status: {$phase, startTime: $start, podIP: ($addresses / ",")[0], podIPs: [$addresses / "," | .[] | {ip: .}],
-      conditions: (["Initialized", "Ready", "ContainersReady", "PodScheduled"]
-        | map({type: ., status: $ready, lastTransitionTime: $start}))}
-      | (if $host == "" then . else .hostIP = $host end)}' |
-    api PATCH "/api/v1/namespaces/$1/pods/$2/status" -H 'Content-Type: application/merge-patch+json' --data @- >/dev/null
-}
-
-# kube_clean: no pod is left of what this test made; for the teardown of a test with fake pods.
-kube_clean() {
-  kubectl delete pods -A --all --force --grace-period=0 >/dev/null 2>&1
-}
-
-# node_join [ADDRESS]: the node of node_up reaches the API server, by this address of its own.
-node_join() {
-  local pid=$NODE address=${1:-192.0.2.10}
-  in_kube bash -euc '
-    ip link add "node$1" type veth peer name kube0 netns "$1"
-    ip link set "node$1" master kube0 up' join "$pid"
-  in_pod node bash -euc 'ip addr add "$1/24" dev kube0 && ip link set kube0 up' join "$address"
-}
-
-# Pods of the real node -----------------------------------------------------------------------------
-
-# node_real: node-a of the cluster is the node of this test, for in_pod node, trace_start, trace_stop.
-node_real() {
-  T=$BATS_TEST_TMPDIR NODE=$KUBE_PID PORT=3000
-}
-
-# deploy_server NAMESPACE NAME REPLICAS [SERVICE CLUSTERADDRESS]: pods that listen on port 3000 once the gate `listen` is
-# open, and are probed by the kubelet each second; a Service that takes port 80 to them. When the gate `end` is open they
-# take what is queued, print what they counted, and stay: then there is a gate ended.POD of each.
-deploy_server() {
-  kube_namespace "$1"
-  [[ -z ${4:-} ]] || jq -n --arg app "$2" --arg name "$4" --arg address "$5" '{apiVersion: "v1", kind: "Service",
-    metadata: {$name}, spec: {clusterIP: $address, selector: {$app}, ports: [{port: 80, targetPort: 3000}]}}' |
-    kubectl -n "$1" create -f - >/dev/null
-  deploy "$1" "$2" "$3" '
-    until [ -e /gates/listen ]; do sleep 0.05; done
-    whocalls-load server --port 3000 --mode http &
-    until [ -e /gates/end ]; do sleep 0.05; done
-    kill $! && wait $!
-    touch "/gates/ended.$HOSTNAME"' '.ports = [{containerPort: 3000}]
-      | .readinessProbe = {httpGet: {path: "/", port: 3000}, periodSeconds: 1, timeoutSeconds: 10}'
-}
-
-# deploy_client NAMESPACE NAME REPLICAS args…: pods of which each runs `whocalls-load client` so when the gate `go` is
-# open, prints what it counted, and stays.
-deploy_client() {
-  local namespace=$1 name=$2 replicas=$3
-  shift 3
-  deploy "$namespace" "$name" "$replicas" "whocalls-load client --go /gates/go ${*@Q} || true"
-}
-
-# deploy NAMESPACE NAME REPLICAS SCRIPT [FILTER]: FILTER is jq's, over the container.
-deploy() {
-  kube_namespace "$1"
-  jq -n --arg name "$2" --argjson replicas "$3" --arg script "$4
-    exec sleep infinity" '
-    {name: "main", image: "docker.io/local/load:1", command: ["sh", "-c", $script],
-      volumeMounts: [{name: "gates", mountPath: "/gates"}]}
-    | '"${5:-.}"'
-    | {apiVersion: "apps/v1", kind: "Deployment", metadata: {$name}, spec: {$replicas, selector: {matchLabels: {app: $name}},
-        template: {metadata: {labels: {app: $name}}, spec: {containers: [.],
-          volumes: [{name: "gates", hostPath: {path: "/run/gates"}}]}}}}' |
-    kubectl -n "$1" create -f - >/dev/null
-}
-
-# gate_open NAME…: pods and tests share the node's /run/gates; what waits for /gates/NAME there goes on.
-gate_open() {
-  local name
-  for name; do
-    in_kube touch "/run/gates/$name"
-  done
-}
-
-# gates_wait PATTERN NUMBER: until pods have made so many files there.
-gates_wait() {
-  wait_for "[[ \$(in_kube find /run/gates -name '$1' | wc -l) == $2 ]]" 60
-}
-
-# deploy_wait NAMESPACE NAME NUMBER: until so many pods of this Deployment run and have addresses.
-deploy_wait() {
-  wait_for "[[ \$(kubectl -n $1 get pods -l app=$2 -o json | jq '[.items[].status | select(.phase == \"Running\" and .podIP
-    and all(.containerStatuses[]; .state.running))] | length') == $3 ]]" 120
-}
-
-# service_wait CLUSTERADDRESS NUMBER: until kube-proxy sends what goes there to so many pods.
-service_wait() {
-  wait_for "[[ \$(service_endpoints $1) == $2 ]]" 60
-}
-
-service_endpoints() {
-  local chain
-  in_kube iptables-save -t nat >"$T/nat"
-  chain=$(grep -oP -- "^-A KUBE-SERVICES -d \Q$1\E/32 .* -j \KKUBE-SVC-.*" "$T/nat")
-  grep -c -- "^-A $chain .*-j KUBE-SEP-" "$T/nat"
-}
-
-# deploy_count NAMESPACE NAME NUMBER FIELD: the sum over what so many pods of this Deployment counted themselves; waits
-# until each has printed it.
-deploy_count() {
-  wait_for "[[ \$(deploy_counts $1 $2 | wc -l) == $3 ]]" 60
-  deploy_counts "$1" "$2" | jq -s "map(.$4) | add"
-}
-
-deploy_counts() {
-  kubectl -n "$1" logs -l "app=$2" --tail=-1 | grep '^{'
-}
-
-# The kubelet makes no more connections from here on, or goes on with it.
-kubelet_stop() {
-  local pid
-  pid=$(<"$KUBE_DIR/kubelet.pid")
-  kill -STOP "$pid"
-  wait_for "! cat /proc/$pid/task/*/stat | grep -v ') T '"
-}
-
-kubelet_resume() {
-  kill -CONT "$(<"$KUBE_DIR/kubelet.pid")"
 }

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
 # Names from `kubectl get pods -A -o json`: an API server's objects, and network namespaces that play them.
+# shellcheck disable=SC2016
 
 load lib.sh
 
 setup_file() {
-  kube_up
+  kube_up controllers
   fake_node node-a 192.0.2.10
   fake_node node-b 192.0.2.11
 }
@@ -62,4 +63,22 @@ LIST
   same pods "$(jq -r '.items[].metadata.name' "$T/pods.json")" login-main-5d4f8c7b9-aaaaa
   same anonymous "$(in_pod node curl -sS --cacert "$KUBE_DIR/pki/ca.crt" "https://$KUBE_SERVER:6443/api/v1/pods" |
     jq .code)" 403
+}
+
+@test "the controllers make the endpoints of a Service out of fake pods" {
+  kube_namespace buffer
+  kubectl -n buffer create service clusterip session-service-v1 --tcp=80:3000
+  fake_pods <<'LIST'
+buffer session-service-v1-5d4f8c7b9-aaaaa 100.96.0.2 session-service-v1
+buffer session-service-v1-5d4f8c7b9-bbbbb 100.96.0.3 session-service-v1 Succeeded
+buffer session-service-v1-5d4f8c7b9-ccccc 100.96.0.4 session-service-v1 Running 2024-01-01T00:00:00Z node-b
+LIST
+  wait_for '[[ $(endpoints) == "100.96.0.2 node-a 100.96.0.4 node-b" ]]'
+  fake_status buffer session-service-v1-5d4f8c7b9-ccccc 100.96.0.4 Failed
+  wait_for '[[ $(endpoints) == "100.96.0.2 node-a" ]]'
+}
+
+endpoints() {
+  kubectl -n buffer get endpoints session-service-v1 -o json |
+    jq -r '[.subsets[]?.addresses[]? | .ip, .nodeName] | join(" ")'
 }

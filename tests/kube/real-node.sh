@@ -15,10 +15,10 @@ done
 sysctl -qw net.ipv4.ip_forward=1
 # so that what goes from pod to pod over the bridge is seen by kube-proxy's rules
 [[ ! -e /proc/sys/net/bridge ]] || sysctl -qw net.bridge.bridge-nf-call-iptables=1
-for hidden in /var/lib/cni /var/log; do
-  mkdir -p "$hidden"
-  mount -t tmpfs node "$hidden"
-done
+# what kubelet, CNI and containerd write into fixed places
+mkdir -p /run/lib/{written,work}
+mount -t overlay lib -o lowerdir=/var/lib,upperdir=/run/lib/written,workdir=/run/lib/work /var/lib
+mount -t tmpfs log /var/log
 
 cat >/run/cni/10-bridge.conflist <<CONFIG
 {"cniVersion": "0.4.0", "name": "pods", "plugins": [{"type": "bridge", "bridge": "cni0", "isGateway": true,
@@ -30,8 +30,8 @@ cat >containerd.toml <<CONFIG
 version = 2
 root = "/run/containerd-root"
 state = "/run/containerd"
-disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.zfs",
-  "io.containerd.snapshotter.v1.aufs", "io.containerd.snapshotter.v1.devmapper"]
+disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.snapshotter.v1.btrfs",
+  "io.containerd.snapshotter.v1.zfs", "io.containerd.snapshotter.v1.aufs", "io.containerd.snapshotter.v1.devmapper"]
 [grpc]
 address = "/run/containerd/containerd.sock"
 [plugins."io.containerd.grpc.v1.cri"]
@@ -76,7 +76,7 @@ evictionHard: {memory.available: 50Mi}
 imageGCHighThresholdPercent: 100
 CONFIG
 start kubelet --config=kubelet.yaml --kubeconfig=kubelet.kubeconfig --hostname-override=node-a "--node-ip=$address" \
-  --root-dir=/run/kubelet --container-runtime=remote --cni-conf-dir=/run/cni \
+  --root-dir=/run/kubelet --volume-plugin-dir=/run/volume-plugins --container-runtime=remote --cni-conf-dir=/run/cni \
   --container-runtime-endpoint=unix:///run/containerd/containerd.sock
 start kube-scheduler --kubeconfig=scheduler.kubeconfig --port=0 --secure-port=0 --leader-elect=false
 start kube-proxy --kubeconfig=proxy.kubeconfig --proxy-mode=iptables --cluster-cidr=10.244.0.0/16 \
