@@ -89,8 +89,13 @@ explain() {
   refused 64 '--port' trace -n buffer
 }
 
-@test "a target that needs --pods, without it" {
-  refused 64 '--pods' trace -n buffer deploy/session-service
+@test "a target that needs the API, without any configuration" {
+  refused 78 '--kubeconfig, or a list of pods with --pods' trace -n buffer deploy/session-service
+}
+
+@test "a kubeconfig that is damaged" {
+  echo 'clusters: [' >"$BATS_TEST_TMPDIR/config"
+  refused 78 "$BATS_TEST_TMPDIR/config" trace svc/web --kubeconfig "$BATS_TEST_TMPDIR/config"
 }
 
 @test "two targets" {

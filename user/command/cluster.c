@@ -138,7 +138,9 @@ static int load_config(const struct options *options, struct kube_config **confi
 	if (!r || (r == -ENOENT && !must_have(options)))
 		return -1;
 	fprintf(stderr, "whocalls trace: %s%s\n", error,
-		must_have(options) ? "" : "; callers in the cluster will have no names");
+		!must_have(options) ? "; callers in the cluster will have no names"
+		: r == -ENOENT      ? ", or a list of pods with --pods"
+				    : "");
 	return must_have(options) ? config_status(r) : -1;
 }
 
