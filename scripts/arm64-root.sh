@@ -22,7 +22,7 @@ if [ ${#needed[@]} = 0 ]; then
 fi
 root=$cache/root-$(printf '%s\n' "${packages[*]}" "${needed[@]}" | sha256sum | cut -c 1-12)
 if [ ! -e "$root" ]; then
-  mkdir -p "$work"/root/usr/{bin,sbin,lib}
+  mkdir -p "$work/root/usr/"{bin,sbin,lib}
   for folder in bin sbin lib; do ln -s usr/$folder "$work/root/$folder"; done
   apt_unpack "$work/root" "${needed[@]}" || { echo "arm64-root.sh: could not get ${needed[*]}" >&2 && exit 1; }
   ln -s mawk "$work/root/bin/awk" # as update-alternatives would
