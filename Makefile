@@ -79,6 +79,15 @@ $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 	$(call say,SKEL,$@)
 	$(Q)$(BPFTOOL) gen skeleton $< name $(subst -,_,$*)_bpf > $@
 
+# The same for arm64, cross-built and static, with the client and server of its tests: $(BUILD)/arm64.
+.PHONY: arm64
+arm64:
+	$(Q)scripts/deps.sh build arm64
+	$(Q)root=$$(scripts/arm64-root.sh) && \
+	export PKG_CONFIG_SYSROOT_DIR=$$root PKG_CONFIG_LIBDIR=$$root/usr/lib/aarch64-linux-gnu/pkgconfig && \
+	$(MAKE) --no-print-directory BUILD=$(BUILD)/arm64 ARCH=arm64 STATIC=1 \
+		CC="aarch64-linux-gnu-gcc --sysroot=$$root" test-programs
+
 # --- tests: `make test` is what a newcomer runs; it installs what it needs ---
 
 TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test-*.c))
@@ -137,7 +146,7 @@ test-sanitizers:
 # scripts/kernel-matrix.sh tells what else can be set. Needs no root, once its packages are installed.
 .PHONY: test-kernels
 test-kernels:
-	$(Q)scripts/deps.sh build kernels
+	$(Q)scripts/deps.sh build arm64 kernels
 	$(Q)$(MAKE) --no-print-directory --keep-going test-kernel-types test-kernel-guests
 
 .PHONY: test-kernel-types test-kernel-guests

@@ -13,12 +13,20 @@ shift 4
 : >"$out"
 : >"$out.console"
 
+if [ -e "$kernel/Image" ]; then
+  machine=("${QEMU_ARM64:-qemu-system-aarch64}" -machine virt -cpu cortex-a57 -kernel "$kernel/Image"
+    -serial "file:$out.console" -chardev "file,id=results,path=$out" -device "pci-serial,chardev=results")
+  append='console=ttyAMA0 results=ttyS0'
+else
+  machine=("${QEMU:-qemu-system-x86_64}" -machine pc -cpu "max,-cx16,-la57,-smap,-smep" -kernel "$kernel/vmlinux"
+    -serial "file:$out.console" -serial "file:$out")
+  append='console=ttyS0 results=ttyS1 tsc=unstable'
+fi
+
 # Each of these ends with its parent, even if that is killed.
 setpriv --pdeathsig KILL timeout --kill-after 5 "$limit" setpriv --pdeathsig KILL \
-  "${QEMU:-qemu-system-x86_64}" -machine pc -accel tcg -cpu max,-cx16,-la57,-smap,-smep -smp 1 -m "${MEMORY:-1024}" \
-  -nodefaults -no-user-config -display none -no-reboot -serial "file:$out.console" -serial "file:$out" \
-  -kernel "$kernel/vmlinux" -initrd "$image" \
-  -append "console=ttyS0 panic=-1 loglevel=5 tsc=unstable mitigations=off apparmor=0 init_on_alloc=0 $*" \
+  "${machine[@]}" -accel tcg -smp 1 -m "${MEMORY:-1024}" -nodefaults -no-user-config -display none -no-reboot -initrd "$image" \
+  -append "$append panic=-1 loglevel=5 mitigations=off apparmor=0 init_on_alloc=0 $*" \
   </dev/null 2>"$out.qemu" &
 qemu=$!
 trap 'kill $qemu 2>/dev/null; exit 143' INT TERM HUP

@@ -2,21 +2,22 @@
 # SPDX-License-Identifier: MIT
 #
 # The first process of a kernel guest: runs the node tests, unchanged, and writes their TAP and at the end RC=STATUS to
-# the second serial line. scripts/kernel-image.sh puts it in the guest's initramfs as /init; scripts/kernel-run.sh boots
+# a serial line of their own. scripts/kernel-image.sh puts it in the guest's initramfs as /init; scripts/kernel-run.sh boots
 # that. The kernel hands NAME=VALUE of its command line over as environment:
 #
+#   results the device of this line
 #   hook    the accept hook that every trace is made to use, of tests/kernels/matrix
 #   best    1 if this is the hook that the program should choose here by itself
 #   groups  names of .bats files, with commas
 #   filter  which of their tests, if not all
-# shellcheck disable=SC2154 # hook, groups
+# shellcheck disable=SC2154 # results, hook, groups
 set -u
 export PATH=/usr/sbin:/usr/bin HOME=/ TERM=dumb LC_ALL=C
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs devtmpfs /dev
-exec </dev/null >/dev/ttyS1 2>&1
-stty -F /dev/ttyS1 raw
+exec </dev/null >"/dev/$results" 2>&1
+stty -F "/dev/$results" raw
 ln -s /proc/self/fd /dev/fd
 mount -t tmpfs -o size=60% tmpfs /tmp
 mount -t tmpfs tmpfs /run
