@@ -106,6 +106,7 @@ measure() { # NAME [COUNTED]
   rows+=("$name")
   $W/connections 3000 $WARM 128 256 >/dev/null
   for ((round = 0; round < ROUNDS; round++)); do
+    pause "0.$(((round * 3 + 1) % 10))" # else a timer at a window's edge is at the edge of each
     zero=${EPOCHREALTIME/./}
     pause_until 2
     own && before=$own
