@@ -13,8 +13,6 @@ set -uo pipefail
 KERNELS=${KERNELS:-6.1 7.x}
 limit=3600 # seconds for a guest
 work=$BUILD/bench-kernels
-rm -rf "$work"
-mkdir -p "$work"
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 start=$SECONDS
@@ -32,6 +30,12 @@ measure() { # KERNEL SUITES
   rm "$work/$kernel.cpio"
 }
 
+if [ $# = 2 ]; then
+  measure "$@"
+  exit
+fi
+rm -rf "$work"
+mkdir -p "$work"
 QEMU=${QEMU:-$(scripts/kernel-qemu.sh)} || exit
 export QEMU
 declare -A suites
@@ -48,7 +52,7 @@ for kernel in $KERNELS; do
 done
 for kernel in $KERNELS; do
   while [ "$(jobs -pr | wc -l)" -ge "${GUESTS:-2}" ]; do wait -n; done
-  measure "$kernel" "${suites[$kernel]}" >"$work/$kernel.end" 2>&1 &
+  child "$0" "$kernel" "${suites[$kernel]}" >"$work/$kernel.end" 2>&1 & # itself, for one of them
   pid[$kernel]=$!
 done
 

@@ -54,7 +54,8 @@ release=${package#linux-image-}
 headers() {
   local from=$work/headers to=$work/headers.root flavour common folder
   flavour=linux-headers-$release
-  common=$(apt-cache "${APT[@]}" depends "$flavour" 2>/dev/null | grep -oP -m 1 'Depends: \Klinux-headers-.*-common' || true)
+  common=$(apt-cache "${APT[@]}" depends "$flavour" 2>/dev/null |
+    grep -oP -m 1 'Depends: \Klinux-headers-.*-common' || true)
   apt_unpack "$from" "$flavour" ${common:+"$common"} || return
   mkdir -p "$to/usr/src" "$to/usr/lib/modules/$release"
   for folder in "$from"/usr/src/*/{include,arch/x86/include}; do

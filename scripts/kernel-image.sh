@@ -44,7 +44,7 @@ tests() {
 peers=(/usr/bin/{python3,bpftrace,stdbuf} /usr/libexec/coreutils /usr/sbin/{tcpaccept-bpfcc,tcpaccept.bt,tcplife}
   /usr/sbin/{tcptracer,conntrack,nft} /usr/include/{x86_64-linux-gnu/{sys,bits,gnu,asm},asm-generic,linux}
   /usr/include/*.h)
-# Python finds its modules and bcc its libraries by themselves: no list of libraries has them. bpftrace includes <sys/*>.
+# Python finds its modules and bcc its libraries by themselves: no list of libraries has them. bpftrace wants <sys/*>.
 benches() {
   local path libbcc
   mkdir -p "$root/whocalls/tests/bench"
