@@ -216,13 +216,15 @@ static __noinline int accepted(struct tcp_sock *tp, __u64 cookie, int port)
 	return 0;
 }
 
-#ifndef OLD_KERNEL
 /* Of a pointer that has a type: loads, in place of calls that read any memory. */
 static __always_inline int accepted_typed(struct tcp_sock *tp)
 {
+#ifndef OLD_KERNEL
 	return accepted(tp, tp->SKC(skc_cookie.counter), tp->SKC(skc_num));
-}
+#else
+	return accepted(tp, socket_cookie_made(tp), PORT_NOT_READ);
 #endif
+}
 
 /*
  * The result comes after the arguments, and has its type there; where their number is another than
@@ -234,12 +236,10 @@ int inet_csk_accept_fexit(__u64 *ctx)
 {
 	__u64 sk = 0;
 
-#ifndef OLD_KERNEL
 	if (accept_arguments == 4)
 		return accepted_typed((struct tcp_sock *)ctx[4]);
 	if (accept_arguments == 2)
 		return accepted_typed((struct tcp_sock *)ctx[2]);
-#endif
 	if (!bpf_get_func_ret(ctx, &sk))
 		accepted((struct tcp_sock *)sk, socket_cookie_made((struct tcp_sock *)sk),
 			 PORT_NOT_READ);
