@@ -180,7 +180,7 @@ $(BUILD)/fuzz-%: $(BUILD)/tests/fuzz/fuzz-%.o $(OBJECTS)
 
 # --- checks, bench, demo ---
 
-.PHONY: check check-all everything format bench demo
+.PHONY: check check-all everything format bench bench-kernels demo
 check:
 	$(Q)scripts/deps.sh build test check
 	$(Q)$(MAKE) --no-print-directory check-all
@@ -200,6 +200,13 @@ bench:
 	$(Q)$(MAKE) --no-print-directory test-programs $(BUILD)/bench/connections $(BUILD)/bench/empty
 	$(Q)WHOCALLS=$(abspath $(BUILD)/whocalls) LOAD=$(abspath $(LOAD)) BENCH=$(abspath $(BUILD)/bench) \
 		tests/bench/bench.sh
+
+# What a trace costs on kernels of tests/kernels/matrix, in instructions; scripts/kernel-bench.sh tells what can be set.
+bench-kernels:
+	$(Q)scripts/deps.sh build kernels bench-kernels
+	$(Q)$(MAKE) --no-print-directory test-programs $(BUILD)/bench/connections $(BUILD)/bench/empty
+	$(Q)exec env BUILD=$(BUILD) WHOCALLS=$(abspath $(BUILD)/whocalls) LOAD=$(abspath $(LOAD)) \
+		BENCH=$(abspath $(BUILD)/bench) KERNELS='$(KERNELS)' setpriv --pdeathsig TERM scripts/kernel-bench.sh
 
 $(BUILD)/bench/%: $(BUILD)/tests/bench/%.o
 	$(call say,LD,$@)

@@ -1,6 +1,6 @@
 #!/bin/sh
-# deps.sh build|arm64|test|kernels|check|bench...: installs what is missing of Debian's packages for these tasks, and
-# says so first. Elsewhere than on Debian it only tells what is needed.
+# deps.sh build|arm64|test|kernels|check|bench|bench-kernels...: installs what is missing of Debian's packages for these
+# tasks, and says so first. Elsewhere than on Debian it only tells what is needed.
 set -eu
 
 packages() {
@@ -12,6 +12,7 @@ packages() {
   demo) echo iproute2 util-linux jq ;;
   check) echo clang-tidy clang-format cppcheck shellcheck mandoc libclang-rt-14-dev clang-19 ;;
   bench) echo jq iproute2 util-linux procps libbpf-tools bpftrace ;;
+  bench-kernels) echo libbpf-tools bpftrace bpfcc-tools conntrack nftables ;;
   *) echo "deps.sh: there is no task '$1'" >&2 && exit 64 ;;
   esac
 }

@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# The first process of a kernel guest: runs the node tests, unchanged, and writes their TAP and at the end RC=STATUS to
-# a serial line of their own. scripts/kernel-image.sh puts it in the guest's initramfs as /init; scripts/kernel-run.sh boots
-# that. The kernel hands NAME=VALUE of its command line over as environment:
+# The first process of a kernel guest: runs the node tests, unchanged, or in an image of the bench
+# tests/bench/kernels.sh, and writes their TAP and at the end RC=STATUS to a serial line of their own.
+# scripts/kernel-image.sh puts it in the guest's initramfs as /init; scripts/kernel-run.sh boots that. The kernel hands
+# NAME=VALUE of its command line over as environment:
 #
 #   results the device of this line
 #   hook    the accept hook that every trace is made to use, of tests/kernels/matrix
@@ -30,19 +31,26 @@ ip link set lo up
 for module in /modules/*.ko; do
   insmod "$module" || echo "$module does not load"
 done
-echo "Linux $(uname -r), up after $(cut -d ' ' -f 1 /proc/uptime) s; accept hook: $hook"
-/whocalls/bin/whocalls doctor
 
-# WHOCALLS: the program, with the accept hook that is asked for.
-export HOOK=$hook BEST=${best-} WHOCALLS=/whocalls/bin/forced LOAD=/whocalls/bin/whocalls-load
-status=0
-for group in ${groups//,/ }; do
-  file=$(echo /whocalls/tests/*/"$group.bats")
-  echo "=== $group"
-  bats --formatter tap --timing --filter "${filter:-.}" "$file" || status=1
-done
-echo "=== end, up for $(cut -d ' ' -f 1 /proc/uptime) s"
-echo "RC=$status"
+tests() {
+  echo "Linux $(uname -r), up after $(cut -d ' ' -f 1 /proc/uptime) s; accept hook: $hook"
+  /whocalls/bin/whocalls doctor
+
+  # WHOCALLS: the program, with the accept hook that is asked for.
+  export HOOK=$hook BEST=${best-} WHOCALLS=/whocalls/bin/forced LOAD=/whocalls/bin/whocalls-load
+  local status=0 group file
+  for group in ${groups//,/ }; do
+    file=$(echo /whocalls/tests/*/"$group.bats")
+    echo "=== $group"
+    bats --formatter tap --timing --filter "${filter:-.}" "$file" || status=1
+  done
+  echo "=== end, up for $(cut -d ' ' -f 1 /proc/uptime) s"
+  return $status
+}
+
+bench=/whocalls/tests/bench/kernels.sh
+if [ -e $bench ]; then $bench; else tests; fi
+echo "RC=$?"
 # Closing the line waits until all of it is written.
 exec >/dev/null 2>&1
 echo b >/proc/sysrq-trigger
