@@ -5,6 +5,7 @@
 load lib.sh
 
 setup_file() {
+  kube_possible || return 0
   kube_up
   kube_namespace dev
   service_account dev reader get,list,watch pods,namespaces
@@ -17,6 +18,7 @@ teardown_file() {
 }
 
 setup() {
+  kube_need
   T=$BATS_TEST_TMPDIR
 }
 

@@ -5,6 +5,7 @@
 load lib.sh
 
 setup() {
+  kube_need
   T=$BATS_TEST_TMPDIR
 }
 

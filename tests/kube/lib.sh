@@ -23,11 +23,30 @@ TESTS_KUBE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 # The cluster ---------------------------------------------------------------------------------------
 
+# kube_possible: for setup_file, `kube_possible || return 0`, since nothing can be skipped there; kube_need: for setup.
+kube_possible() {
+  [[ -z $(kube_lacks) ]]
+}
+
+kube_need() {
+  kube_possible || node_skip "$(kube_lacks)"
+}
+
+kube_lacks() {
+  if ((EUID != 0)); then
+    echo "needs root"
+  elif ! grep -q ' cgroup2 ' /proc/self/mounts; then
+    echo "there is no cgroup2 here"
+  fi
+}
+
 # kube_up [controllers|node]: etcd and an API server; the controllers, too, except those that would take fake nodes and
 # pods away; or a whole node, node-a.
 kube_up() {
-  ((EUID == 0)) || node_skip "needs root"
-  awk '$3 == "cgroup2" { found = 1 } END { exit !found }' /proc/self/mounts || node_skip "there is no cgroup2 here"
+  kube_possible || {
+    echo "no cluster: $(kube_lacks)"
+    return 1
+  }
   export KUBE_SERVER=192.0.2.1 KUBE_DIR KUBE_PID KUBE_ROOT KUBECONFIG LOAD_STATIC
   KUBE_DIR=$(mktemp -d "${BATS_FILE_TMPDIR:-${TMPDIR:-/tmp}}/wc-kube-XXXXXX")
   KUBE_ROOT=${KUBE_ROOT:-$("$TESTS_KUBE/../../scripts/kube-build.sh")}
@@ -60,7 +79,7 @@ kube_down() {
 # What one wants to see of a cluster in which a test failed; for the teardown of a test.
 kube_explain() {
   local file
-  [[ -z ${BATS_TEST_COMPLETED:-} ]] || return 0
+  [[ -z ${BATS_TEST_COMPLETED:-} && -n ${KUBE_DIR:-} ]] || return 0
   for file in "$KUBE_DIR"/*.log; do
     [[ -s $file ]] || continue
     echo "--- ${file##*/}"

@@ -4,6 +4,7 @@
 load lib.sh
 
 setup_file() {
+  kube_possible || return 0
   kube_up node
 }
 
@@ -12,6 +13,7 @@ teardown_file() {
 }
 
 setup() {
+  kube_need
   node_real
 }
 

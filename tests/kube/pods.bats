@@ -5,6 +5,7 @@
 load lib.sh
 
 setup_file() {
+  kube_possible || return 0
   kube_up controllers
   fake_node node-a 192.0.2.10
   fake_node node-b 192.0.2.11
@@ -15,6 +16,7 @@ teardown_file() {
 }
 
 setup() {
+  kube_need
   node_up
 }
 
