@@ -228,3 +228,19 @@ kubectl_config() {
   shift
   "$KUBE_ROOT/usr/bin/kubectl" --kubeconfig="$file" config "$@" >/dev/null
 }
+
+# The tracer ----------------------------------------------------------------------------------------
+
+# trace_lines ARGS...: a trace of single events, into $T/events; trace_lines_stop: its last line is the document.
+trace_lines() {
+  background_in node "$T/events" "$T/err" "$WHOCALLS" trace "$@" -o jsonl
+  TRACERS[$T]=$!
+  wait_for "grep -q '^tracing ' $T/err" 30
+}
+
+trace_lines_stop() {
+  kill -INT "${TRACERS[$T]}"
+  wait "${TRACERS[$T]}"
+  tail -n 1 "$T/events" >"$T/out.json"
+  document_check "$T/out.json"
+}

@@ -45,20 +45,6 @@ endpoints_wait() {
     jq '[.items[].endpoints[]?] | length') == $4 ]]" 30
 }
 
-# trace_lines ARGS...: a trace of single events, into $T/events; trace_lines_stop: its last line is the document.
-trace_lines() {
-  background_in node "$T/events" "$T/err" "$WHOCALLS" trace "$@" -o jsonl
-  TRACERS[$T]=$!
-  wait_for "grep -q '^tracing ' $T/err" 30
-}
-
-trace_lines_stop() {
-  kill -INT "${TRACERS[$T]}"
-  wait "${TRACERS[$T]}"
-  tail -n 1 "$T/events" >"$T/out.json"
-  document_check "$T/out.json"
-}
-
 # trace_told came|gone NUMBER: until the tracer has told of so many.
 trace_told() {
   wait_for "[[ \$(grep -c '^endpoint $1: ' $T/err) == $2 ]]"

@@ -96,7 +96,9 @@ static int wait_for_target(struct cluster *cluster)
 	const struct kube_follow *follow = kube_followed(cluster->kube);
 	bool said = false;
 
-	while (kube_follow_state(follow) == FOLLOW_ASKING && monotonic_ns() < end) {
+	/* what is forbidden does not become allowed by waiting */
+	while (kube_follow_state(follow) == FOLLOW_ASKING && monotonic_ns() < end &&
+	       kube_follow_status(follow) != 403) {
 		run_for_a_while(cluster);
 		if (!said && monotonic_ns() - began > SAY_S * UINT64_C(1000000000)) {
 			fprintf(stderr, "waiting for the Kubernetes API: %s\n", reason(cluster));
@@ -106,9 +108,11 @@ static int wait_for_target(struct cluster *cluster)
 	if (kube_follow_state(follow) == FOLLOW_ON)
 		return -1;
 	fprintf(stderr, "whocalls trace: %s%s\n", reason(cluster),
-		kube_follow_state(follow) == FOLLOW_FAILED
+		kube_follow_state(follow) == FOLLOW_FAILED || kube_follow_status(follow) == 403
 			? ""
 			: "; see whether kubectl can reach it, or trace a port with --port");
+	if (kube_follow_status(follow) == 403)
+		return EX_NOPERM;
 	return kube_follow_state(follow) == FOLLOW_FAILED ? EX_USAGE : EX_UNAVAILABLE;
 }
 

@@ -34,6 +34,7 @@ struct kube_follow {
 	struct members *members;
 	enum kube_follow_state state;
 	char error[1024];
+	long status; /* of the request for the Service, if it failed */
 	/* by pods */
 	struct pod_watch *pods;
 	/* by a Service */
@@ -203,6 +204,7 @@ static void service_failed(struct kube_follow *follow, const struct kube_outcome
 {
 	const struct kube_collection services = {"", follow->namespace, "services", NULL};
 
+	follow->status = outcome->status;
 	if (outcome->status == 404) {
 		snprintf(follow->error, sizeof(follow->error),
 			 "there is no service %s in namespace %s; see what there is with: kubectl "
@@ -237,6 +239,7 @@ static void service_done(void *arg, const struct kube_outcome *outcome)
 		return;
 	}
 	follow->error[0] = '\0';
+	follow->status = 0;
 	if (service_read(&follow->service, json, follow->wanted.port, follow->error,
 			 sizeof(follow->error)))
 		fail(follow, follow->error);
@@ -333,6 +336,19 @@ const char *kube_follow_error(const struct kube_follow *follow, uint64_t *since)
 	if (follow->state == FOLLOW_FAILED || follow->error[0])
 		return follow->error;
 	return watch ? kube_watch_trouble(watch, since) : NULL;
+}
+
+long kube_follow_status(const struct kube_follow *follow)
+{
+	const struct kube_watch *watch =
+		follow->pods ? pod_watch_watch(follow->pods) : follow->slices;
+
+	return watch ? kube_watch_status(watch) : follow->status;
+}
+
+const struct pods *kube_follow_pods(const struct kube_follow *follow)
+{
+	return follow->pods ? pod_watch_pods(follow->pods) : NULL;
 }
 
 const char *kube_follow_note(const struct kube_follow *follow)

@@ -48,6 +48,7 @@ enum kube_follow_state {
 };
 
 struct kube_follow;
+struct pods;
 
 /* 0, or -EINVAL (no such form) or -ENOMEM with a sentence. The wish is copied. */
 int kube_follow_new(struct kube_follow **out, struct kube_client *client,
@@ -61,6 +62,12 @@ enum kube_follow_state kube_follow_state(const struct kube_follow *follow);
 /* Why it failed; or, while it asks or is on, what it stands still for; NULL: nothing. `since` as of
  * kube_watch_trouble(); 0 if it failed. */
 const char *kube_follow_error(const struct kube_follow *follow, uint64_t *since);
+
+/* HTTP status of what it stands still for; 0: no answer, or nothing. */
+long kube_follow_status(const struct kube_follow *follow);
+
+/* The pods of the target's namespace, where that is how it is followed; else NULL. */
+const struct pods *kube_follow_pods(const struct kube_follow *follow);
 
 /* A sentence on what of the target is not watched (a UDP port, for example); "": nothing. */
 const char *kube_follow_note(const struct kube_follow *follow);

@@ -164,14 +164,25 @@ const struct kube_follow *kube_followed(const struct kube *kube)
 
 /* --- names --- */
 
+/* The pods of the target's namespace, if they are known apart: they may be all that may be asked
+ * for. */
+static const struct pods *target_pods(const struct kube *kube)
+{
+	return kube->follow ? kube_follow_pods(kube->follow) : NULL;
+}
+
 struct kube_owner kube_by_address(struct kube *kube, const struct address *address, int64_t when)
 {
-	const struct pods *pods = pod_watch_pods(kube->pods);
+	const struct pods *pods = pod_watch_pods(kube->pods), *more = target_pods(kube);
 	const struct pod_name *pod = pods_by_address(pods, address, when);
 	bool known = kube_watch_synced(pod_watch_watch(kube->pods));
 	int64_t since = pods_address_since(pods, address, when);
 	const char *node;
 
+	if (!pod && more && !pods_had_address(pods, address)) {
+		pod = pods_by_address(more, address, when);
+		since = pods_address_since(more, address, when);
+	}
 	if (pod)
 		return (struct kube_owner){.is = KUBE_POD, .pod = pod, .since = since};
 	node = nodes_by_address(kube->nodes, address);
@@ -194,7 +205,9 @@ struct kube_owner kube_by_address(struct kube *kube, const struct address *addre
 
 const struct pod_name *kube_by_uid(const struct kube *kube, const char *uid)
 {
-	return pods_by_uid(pod_watch_pods(kube->pods), uid);
+	const struct pod_name *pod = pods_by_uid(pod_watch_pods(kube->pods), uid);
+
+	return pod || !target_pods(kube) ? pod : pods_by_uid(target_pods(kube), uid);
 }
 
 const char *kube_node(const struct kube *kube)
