@@ -35,8 +35,7 @@ teardown() {
   deploy_wait dev login-main 2
   deploy_wait core account-v2 1
   deploy_wait dev publish-main 1
-  kubectl get pods -A -o json >"$T/pods.json"
-  trace_start -n buffer deploy/session-service-v1 --pods "$T/pods.json"
+  trace_start -n buffer svc/session-service --kubeconfig "$KUBECONFIG"
 
   gate_open listen
   service_wait 10.96.0.100 2
@@ -56,6 +55,8 @@ teardown() {
   served=$(deploy_count buffer session-service-v1 2 accepted)
   same opened "$(total opened)" "$served"
   same callers "$(caller_number true)" 3
+  same endpoints "$(jq '[.target.endpoints[] | select(.node == "node-a" and .namespace == "buffer")] | length' \
+    "$T/out.json")" 2
   caller_is login-main "opened=$login" "accepted=$login" class=workload kind=Deployment namespace=dev
   caller_is account-v2 "opened=$account" "accepted=$account" class=workload kind=Deployment namespace=core
   probes=$((served - login - account))

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Who may ask for what: the smallest role, and what is missing without each part of it.
+# shellcheck disable=SC2016 # scripts in single quotes are for another shell
 
 load lib.sh
 
@@ -55,7 +56,7 @@ service_up() {
 
 # Each verb of each resource in deploy/rbac.yaml, and the feature that is gone without it.
 @test "without any verb of it something is missing, and that is said by name" {
-  local rules rule verb resource status missing
+  local rules verb resource status missing
   service_up
   kubeconfig "$T/config" token "$(service_account_token whocalls whocalls)"
   rules=$(kubectl get clusterrole whocalls -o json | jq 'del(.metadata.resourceVersion)')
@@ -122,4 +123,34 @@ LIST
   trace_lines_stop
   caller_is login-main opened=3
   caller_is account-v2 "opened=$made"
+}
+
+@test "each way to say who one is" {
+  local kind
+  kubeconfig "$T/cert" cert
+  kubeconfig "$T/cert-file" cert-file
+  kubeconfig "$T/token" token "$(service_account_token whocalls whocalls)"
+  kubeconfig "$T/exec" exec "$(service_account_token whocalls whocalls)"
+  for kind in cert cert-file token exec; do
+    trace_start -n buffer deploy/session-service-v1 --kubeconfig "$T/$kind" --node node-a
+    client_run "$kind" login --to 100.96.0.2 --connections 5
+    trace_stop
+    caller_is login-main opened=5
+  done
+  same "calls of the plugin" "$(wc -l <"$T/exec.d/calls")" 1
+}
+
+@test "in a cluster: the ServiceAccount's token and CA" {
+  local folder=/var/run/secrets/kubernetes.io/serviceaccount
+  service_account_token whocalls whocalls >"$T/secret"
+  in_pod node bash -euc 'mkdir -p "$1" && cp "$2" "$1/token" && cp "$3" "$1/ca.crt" && echo buffer >"$1/namespace"' \
+    secrets $folder "$T/secret" "$KUBE_DIR/pki/ca.crt"
+  export KUBERNETES_SERVICE_HOST=$KUBE_SERVER KUBERNETES_SERVICE_PORT=6443
+  (
+    unset KUBECONFIG
+    trace_start deploy/session-service-v1 --node node-a
+    client_run calls login --to 100.96.0.2 --connections 5
+    trace_stop
+    caller_is login-main opened=5
+  )
 }
