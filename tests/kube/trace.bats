@@ -309,7 +309,7 @@ dev login-main-5d4f8c7b9-aaaaa 100.96.0.3 login-main
 core account-v2-5d4f8c7b9-aaaaa 100.96.1.4 account-v2 Running 2024-01-01T00:00:00Z node-b
 LIST
   server_start s
-  trace_lines -n buffer deploy/session-service-v1 "${NAMED[@]}" --watch node
+  trace_lines -n buffer deploy/session-service-v1 --kubeconfig "$KUBECONFIG" --watch node
   client_run calls login --to 100.96.0.2 --connections 7
   until grep -q '"opened".*account-v2' "$T/events" || ((made > 500)); do
     client_run "other$((made++))" account --to 100.96.0.2 --connections 1

@@ -23,6 +23,22 @@ int address_parse(const char *text, struct address *out)
 	return 0;
 }
 
+int address_from(const struct sockaddr *from, struct address *out)
+{
+	if (from && from->sa_family == AF_INET) {
+		const struct sockaddr_in *in = (const struct sockaddr_in *)from;
+
+		*out = (struct address){{0, 0, htonl(0xffff), in->sin_addr.s_addr}};
+		return 0;
+	}
+	if (from && from->sa_family == AF_INET6) {
+		memcpy(out->word, &((const struct sockaddr_in6 *)from)->sin6_addr,
+		       sizeof(out->word));
+		return 0;
+	}
+	return -EAFNOSUPPORT;
+}
+
 const char *address_format(const struct address *address, char buf[ADDRESS_TEXT])
 {
 	/* Neither call can fail: the families are known and the buffer is large enough. */

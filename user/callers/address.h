@@ -19,6 +19,11 @@ struct address {
  * no prefix). */
 int address_parse(const char *text, struct address *out);
 
+struct sockaddr;
+
+/* Of a socket address, which may be NULL. 0, or -EAFNOSUPPORT with *out unchanged. */
+int address_from(const struct sockaddr *from, struct address *out);
+
 /* Writes the address as text into buf and returns buf; IPv4 in its own form. */
 const char *address_format(const struct address *address, char buf[ADDRESS_TEXT]);
 

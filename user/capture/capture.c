@@ -171,22 +171,6 @@ static void grace_period(void)
 	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
 }
 
-static bool address_of(const struct sockaddr *from, struct address *out)
-{
-	if (from && from->sa_family == AF_INET) {
-		const struct sockaddr_in *in = (const struct sockaddr_in *)from;
-
-		*out = (struct address){{0, 0, htonl(0xffff), in->sin_addr.s_addr}};
-		return true;
-	}
-	if (from && from->sa_family == AF_INET6) {
-		memcpy(out->word, &((const struct sockaddr_in6 *)from)->sin6_addr,
-		       sizeof(out->word));
-		return true;
-	}
-	return false;
-}
-
 /* In a network namespace: if it has a pod's address, its loopback is that pod's, too. */
 static int look_for_endpoints(uint32_t inum, void *arg)
 {
@@ -199,7 +183,7 @@ static int look_for_endpoints(uint32_t inum, void *arg)
 	for (one = all; one && !r; one = one->ifa_next) {
 		struct address address;
 
-		if (!address_of(one->ifa_addr, &address))
+		if (address_from(one->ifa_addr, &address))
 			continue;
 		for (size_t i = 0; i < capture->target->n_endpoints && !r; i++) {
 			const struct endpoint *endpoint = &capture->target->endpoints[i];

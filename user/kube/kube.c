@@ -2,6 +2,7 @@
 #include "kube.h"
 
 #include <errno.h>
+#include <ifaddrs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,8 @@ struct kube {
 	struct kube_access *access;
 	struct kube_client *client;
 	char *node;
-	char *selector; /* of the pods that are watched; NULL: all */
+	bool node_known; /* it was given, or looked for among the addresses of nodes */
+	char *selector;  /* of the pods that are watched; NULL: all */
 	struct pod_watch *pods;
 	struct nodes *nodes;
 	struct lookups *lookups; /* NULL: all pods are watched */
@@ -48,15 +50,61 @@ static int find_node(struct kube *kube, const char *node)
 	return kube->node ? 0 : -ENOMEM;
 }
 
-static int watch_own_node(struct kube *kube)
+/* The node that has one of our addresses, or NULL. */
+static const char *node_by_own_address(const struct kube *kube)
+{
+	const char *name = NULL;
+	struct ifaddrs *all, *one;
+
+	if (getifaddrs(&all))
+		return NULL;
+	for (one = all; one && !name; one = one->ifa_next) {
+		struct address address;
+
+		if (!address_from(one->ifa_addr, &address))
+			name = nodes_by_address(kube->nodes, &address);
+	}
+	freeifaddrs(all);
+	return name;
+}
+
+static int select_own_node(struct kube *kube)
 {
 	char *escaped = kube_escape(kube->node);
 
+	free(kube->selector);
 	if (!escaped || asprintf(&kube->selector, "fieldSelector=spec.nodeName%%3D%s", escaped) < 0)
 		kube->selector = NULL;
 	free(escaped);
+	return kube->selector ? 0 : -ENOMEM;
+}
+
+static int watch_own_node(struct kube *kube)
+{
 	kube->lookups = lookups_new(kube->client);
-	return kube->selector && kube->lookups ? 0 : -ENOMEM;
+	return kube->lookups ? select_own_node(kube) : -ENOMEM;
+}
+
+/* The host name need not be the node's. Nobody has been named by a watch that had no pods. */
+static void look_for_node(struct kube *kube)
+{
+	const char *name = node_by_own_address(kube);
+	struct pod_watch *pods;
+	char *copy;
+
+	kube->node_known = true;
+	copy = name && strcmp(name, kube->node) ? strdup(name) : NULL;
+	if (!copy)
+		return;
+	free(kube->node);
+	kube->node = copy;
+	if (!kube->lookups || pods_count(pod_watch_pods(kube->pods)) || select_own_node(kube))
+		return;
+	pods = pod_watch_new(kube->client, NULL, kube->selector, &pod_ops, kube);
+	if (!pods)
+		return;
+	pod_watch_free(kube->pods);
+	kube->pods = pods;
 }
 
 int kube_open(struct kube **out, struct kube_config *config, const char *node, bool own_node,
@@ -75,6 +123,7 @@ int kube_open(struct kube **out, struct kube_config *config, const char *node, b
 	r = kube_client_new(&kube->client, kube->access, error, error_size);
 	if (r)
 		goto failed;
+	kube->node_known = node;
 	if (find_node(kube, node) || (own_node && watch_own_node(kube)))
 		goto no_memory;
 	kube->pods = pod_watch_new(kube->client, NULL, kube->selector, &pod_ops, kube);
@@ -118,6 +167,8 @@ void kube_run(struct kube *kube)
 
 void kube_tick(struct kube *kube)
 {
+	if (!kube->node_known && kube_watch_synced(nodes_watch(kube->nodes)))
+		look_for_node(kube);
 	if (kube->follow)
 		kube_follow_tick(kube->follow);
 }

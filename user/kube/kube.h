@@ -17,7 +17,8 @@
 struct kube;
 
 /*
- * Takes the configuration over, also on failure. `node`: this node's name, or NULL: by host name.
+ * Takes the configuration over, also on failure. `node`: this node's name, or NULL: the host name,
+ * until the list of nodes tells which of them has an address of ours.
  * `own_node`: only the pods of this node are watched, and others asked for by their address as they
  * turn up; otherwise all pods of the cluster are. 0, or a negative errno and a sentence.
  */
