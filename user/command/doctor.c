@@ -19,13 +19,14 @@
 #include "../capture/hooks.h"
 #include "../capture/privileges.h"
 #include "command.h"
+#include "doctor-cluster.h"
 
 static const char help[] =
-	"Usage: whocalls doctor [--btf FILE]\n"
+	"Usage: whocalls doctor [--btf FILE] [--kubeconfig FILE] [--context NAME]\n"
 	"\n"
-	"Tells, a line each, what this kernel and these privileges allow, what each\n"
-	"lack costs, and how to mend it. Ends with 0 if tracing is possible here,\n"
-	"with 69 if not.\n";
+	"Tells, a line each, what this kernel, these privileges and this cluster allow,\n"
+	"what each lack costs, and how to mend it. Ends with 0 if tracing is possible\n"
+	"here, with 69 if not.\n";
 
 /* What a lack means. */
 enum need {
@@ -202,10 +203,23 @@ static void examine_programs(struct examination *examination, const char *btf)
 	capture_free(capture);
 }
 
-static int parse(int argc, char **argv, const char **btf)
+static void tell_of_cluster(void *arg, bool ok, const char *what, const char *detail)
+{
+	line(arg, ok, BETTER, what, "%s", detail);
+}
+
+struct doctor_options {
+	const char *btf;
+	const char *kubeconfig;
+	const char *context;
+};
+
+static int parse(int argc, char **argv, struct doctor_options *given)
 {
 	static const struct option options[] = {
 		{"btf", required_argument, NULL, 'b'},
+		{"kubeconfig", required_argument, NULL, 'k'},
+		{"context", required_argument, NULL, 'c'},
 		{"help", no_argument, NULL, 'h'},
 		{},
 	};
@@ -215,7 +229,11 @@ static int parse(int argc, char **argv, const char **btf)
 	optind = 0;
 	while ((option = getopt_long(argc, argv, ":h", options, NULL)) >= 0) {
 		if (option == 'b') {
-			*btf = optarg;
+			given->btf = optarg;
+		} else if (option == 'k') {
+			given->kubeconfig = optarg;
+		} else if (option == 'c') {
+			given->context = optarg;
 		} else if (option == 'h') {
 			fputs(help, stdout);
 			return command_finish(stdout);
@@ -243,23 +261,24 @@ static int quiet(enum libbpf_print_level level, const char *format, va_list args
 int doctor_main(int argc, char **argv)
 {
 	struct examination examination = {.possible = true};
-	const char *file = NULL;
+	struct doctor_options options = {};
 	struct btf *kernel;
-	int status = parse(argc, argv, &file);
+	int status = parse(argc, argv, &options);
 
 	if (status >= 0)
 		return status;
 	libbpf_set_print(quiet);
 	examine_kernel(&examination);
 	examine_privileges(&examination);
-	kernel = examine_btf(&examination, file);
+	kernel = examine_btf(&examination, options.btf);
 	if (kernel)
 		examine_hooks(&examination, kernel);
 	btf__free(kernel);
 	examine_memory(&examination);
 	/* where one of these has failed already it would only say the same again */
 	if (examination.possible)
-		examine_programs(&examination, file);
+		examine_programs(&examination, options.btf);
+	doctor_cluster(options.kubeconfig, options.context, tell_of_cluster, &examination);
 	printf("\n%s\n",
 	       examination.possible
 		       ? "Tracing is possible here."
