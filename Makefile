@@ -79,6 +79,15 @@ $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 	$(call say,SKEL,$@)
 	$(Q)$(BPFTOOL) gen skeleton $< name $(subst -,_,$*)_bpf > $@
 
+# The same for arm64, cross-built and static, with the client and server of its tests: $(BUILD)/arm64.
+.PHONY: arm64
+arm64:
+	$(Q)scripts/deps.sh build arm64
+	$(Q)root=$$(scripts/arm64-root.sh) && \
+	export PKG_CONFIG_SYSROOT_DIR=$$root PKG_CONFIG_LIBDIR=$$root/usr/lib/aarch64-linux-gnu/pkgconfig && \
+	$(MAKE) --no-print-directory BUILD=$(BUILD)/arm64 ARCH=arm64 STATIC=1 \
+		CC="aarch64-linux-gnu-gcc --sysroot=$$root" test-programs
+
 # --- tests: `make test` is what a newcomer runs; it installs what it needs ---
 
 TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test-*.c))
@@ -137,7 +146,7 @@ test-sanitizers:
 # scripts/kernel-matrix.sh tells what else can be set. Needs no root, once its packages are installed.
 .PHONY: test-kernels
 test-kernels:
-	$(Q)scripts/deps.sh build kernels
+	$(Q)scripts/deps.sh build arm64 kernels
 	$(Q)$(MAKE) --no-print-directory --keep-going test-kernel-types test-kernel-guests
 
 .PHONY: test-kernel-types test-kernel-guests
@@ -188,7 +197,7 @@ $(BUILD)/fuzz-%: $(BUILD)/tests/fuzz/fuzz-%.o $(OBJECTS)
 
 # --- checks, bench, demo ---
 
-.PHONY: check check-all everything format bench demo
+.PHONY: check check-all everything format bench bench-kernels demo
 check:
 	$(Q)scripts/deps.sh build test check
 	$(Q)$(MAKE) --no-print-directory check-all
@@ -208,6 +217,13 @@ bench:
 	$(Q)$(MAKE) --no-print-directory test-programs $(BUILD)/bench/connections $(BUILD)/bench/empty
 	$(Q)WHOCALLS=$(abspath $(BUILD)/whocalls) LOAD=$(abspath $(LOAD)) BENCH=$(abspath $(BUILD)/bench) \
 		tests/bench/bench.sh
+
+# What a trace costs on kernels of tests/kernels/matrix, in instructions; scripts/kernel-bench.sh tells what can be set.
+bench-kernels:
+	$(Q)scripts/deps.sh build kernels bench-kernels
+	$(Q)$(MAKE) --no-print-directory test-programs $(BUILD)/bench/connections $(BUILD)/bench/empty
+	$(Q)exec env BUILD=$(BUILD) WHOCALLS=$(abspath $(BUILD)/whocalls) LOAD=$(abspath $(LOAD)) \
+		BENCH=$(abspath $(BUILD)/bench) KERNELS='$(KERNELS)' setpriv --pdeathsig TERM scripts/kernel-bench.sh
 
 $(BUILD)/bench/%: $(BUILD)/tests/bench/%.o
 	$(call say,LD,$@)

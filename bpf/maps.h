@@ -23,6 +23,8 @@ const volatile bool use_connection_slots;
 const volatile __u64 tick_ns;   /* length of a jiffy */
 const volatile __u32 nr_accept; /* numbers of the two system calls */
 const volatile __u32 nr_accept4;
+/* Of inet_csk_accept(): 4 up to 6.9, 2 from 6.10 on; 0: not known. */
+const volatile __u32 accept_arguments;
 
 /* Live switches: in .bss, which the program has mapped. */
 __u64 ports[65536 / 64]; /* bitmap of watched ports */

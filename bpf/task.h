@@ -15,6 +15,43 @@ static __always_inline bool is_kubelet(struct task_struct *leader)
 	       READ(leader, start_boottime) == kubelet_start;
 }
 
+#if !defined(OLD_KERNEL) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+
+/* Of the bytes of a word, which is the lowest that is zero: 0x80 there, zeros below it. */
+static __always_inline __u64 first_zero(__u64 word)
+{
+	__u64 zeros = (word - 0x0101010101010101) & ~word & 0x8080808080808080;
+
+	return zeros & -zeros;
+}
+
+/*
+ * A process's name, and zeros after its end, whatever the task has there: it is part of a key. As
+ * bpf_probe_read_kernel_str() does it, but in a quarter of the instructions.
+ */
+static __always_inline void comm_read(char out[COMM_SIZE], struct task_struct *task)
+{
+	const __u64 *from = (const __u64 *)task->comm;
+	__u64 low, high, end;
+
+	/* what is relocated is the address, not the loads: these have eight bytes of sixteen */
+	asm volatile("" : "+r"(from));
+	low = from[0];
+	high = from[1];
+	end = first_zero(low);
+	((__u64 *)out)[0] = low & ((end >> 7) - 1);
+	((__u64 *)out)[1] = end ? 0 : high & ((first_zero(high) >> 7) - 1) & ~0ULL >> 8;
+}
+
+#else
+
+static __always_inline void comm_read(char out[COMM_SIZE], struct task_struct *task)
+{
+	bpf_probe_read_kernel_str(out, COMM_SIZE, task->comm);
+}
+
+#endif
+
 static __always_inline void client_read(struct client *client, struct task_struct *task,
 					__u32 netns)
 {
@@ -28,7 +65,7 @@ static __always_inline void client_read(struct client *client, struct task_struc
 	client->pid = READ(leader, tgid);
 	client->flags = CALLER_LOCAL | (is_kubelet(leader) ? CALLER_KUBELET : 0);
 	/* of the leader, not of the thread: a pool of workers with numbered names is one caller */
-	bpf_probe_read_kernel_str(client->comm, sizeof(client->comm), leader->comm);
+	comm_read(client->comm, leader);
 }
 
 static __always_inline struct file **current_files(void)

@@ -181,24 +181,32 @@ static __always_inline void server_note(struct totals *totals, __u32 endpoint)
 	totals->last_server = both;
 }
 
+#define PORT_NOT_READ (-1)
+
 /*
  * The application took a connection from the queue. Its record is found by the cookie, which was
  * made when the handshake was seen.
  */
-static __noinline int accepted(struct tcp_sock *tp, __u64 cookie)
+static __noinline int accepted(struct tcp_sock *tp, __u64 cookie, int port)
 {
-	struct totals *totals = totals_get();
 	struct connection *c = connection_find(cookie);
-	__u16 port;
+	struct totals *totals;
 
-	if (!tp || !totals)
+	if (!tp)
 		return 0;
 	if (!c) {
+		if (port == PORT_NOT_READ)
+			port = BPF_CORE_READ(tp, SKC(skc_num));
 		/* 0: it ended in the queue, and has no port any more; accept() hands it out all
 		 * the same */
-		port = BPF_CORE_READ(tp, SKC(skc_num));
-		if (!port || port_watched(port))
-			accepted_early(tp, totals);
+		if (port && !port_watched(port))
+			return 0;
+	}
+	totals = totals_get();
+	if (!totals)
+		return 0;
+	if (!c) {
+		accepted_early(tp, totals);
 		return 0;
 	}
 	__sync_fetch_and_add(&totals->seen[WITNESS_ACCEPT], 1);
@@ -208,13 +216,33 @@ static __noinline int accepted(struct tcp_sock *tp, __u64 cookie)
 	return 0;
 }
 
+/* Of a pointer that has a type: loads, in place of calls that read any memory. */
+static __always_inline int accepted_typed(struct tcp_sock *tp)
+{
+#ifndef OLD_KERNEL
+	return accepted(tp, tp->SKC(skc_cookie.counter), tp->SKC(skc_num));
+#else
+	return accepted(tp, socket_cookie_made(tp), PORT_NOT_READ);
+#endif
+}
+
+/*
+ * The result comes after the arguments, and has its type there; where their number is another than
+ * those that are known, it is a number, got by a helper. (The verifier looks only at the branch
+ * that is taken, and refuses it if what is there is no socket.)
+ */
 SEC("fexit/inet_csk_accept")
-int inet_csk_accept_fexit(void *ctx)
+int inet_csk_accept_fexit(__u64 *ctx)
 {
 	__u64 sk = 0;
 
+	if (accept_arguments == 4)
+		return accepted_typed((struct tcp_sock *)ctx[4]);
+	if (accept_arguments == 2)
+		return accepted_typed((struct tcp_sock *)ctx[2]);
 	if (!bpf_get_func_ret(ctx, &sk))
-		accepted((struct tcp_sock *)sk, socket_cookie_made((struct tcp_sock *)sk));
+		accepted((struct tcp_sock *)sk, socket_cookie_made((struct tcp_sock *)sk),
+			 PORT_NOT_READ);
 	return 0;
 }
 
@@ -225,7 +253,7 @@ int inet_csk_accept_fexit_4(__u64 *ctx)
 {
 	__u64 sk = ctx[4];
 
-	accepted((struct tcp_sock *)sk, socket_cookie_made((struct tcp_sock *)sk));
+	accepted((struct tcp_sock *)sk, socket_cookie_made((struct tcp_sock *)sk), PORT_NOT_READ);
 	return 0;
 }
 
@@ -234,7 +262,7 @@ int inet_csk_accept_kretprobe(struct pt_regs *ctx)
 {
 	struct tcp_sock *tp = (struct tcp_sock *)WHOCALLS_KRETPROBE_RESULT(ctx);
 
-	accepted(tp, socket_cookie_made(tp));
+	accepted(tp, socket_cookie_made(tp), PORT_NOT_READ);
 	return 0;
 }
 
@@ -259,7 +287,7 @@ static __noinline int accepted_fd(unsigned int fd)
 		sk = BPF_CORE_READ((struct mptcp_sock *)sk, first);
 		cookie = socket_cookie_made((struct tcp_sock *)sk);
 	}
-	return accepted((struct tcp_sock *)sk, cookie);
+	return accepted((struct tcp_sock *)sk, cookie, PORT_NOT_READ);
 }
 
 /* Runs at the end of every system call of every process: leaves at once. */

@@ -1,17 +1,19 @@
 #!/bin/sh
-# deps.sh build|test|kernels|kube|check|bench...: installs what is missing of Debian's packages for these tasks, and
-# says so first. Elsewhere than on Debian it only tells what is needed.
+# deps.sh build|arm64|test|kernels|kube|check|bench|bench-kernels...: installs what is missing of Debian's packages for
+# these tasks, and says so first. Elsewhere than on Debian it only tells what is needed.
 set -eu
 
 packages() {
   case $1 in
   build) echo gcc make pkg-config clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev libjansson-dev uthash-dev ;;
+  arm64) echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross ;;
   test) echo libcmocka-dev bats jq iproute2 util-linux procps ;;
-  kernels) echo qemu-system-x86 bats jq iproute2 util-linux procps kmod cpio xz-utils zstd lz4 ;;
+  kernels) echo qemu-system-x86 qemu-system-arm bats jq iproute2 util-linux procps kmod cpio xz-utils zstd lz4 ;;
   kube) echo bats jq iproute2 util-linux procps dpkg-dev curl openssl iptables libc6-dev ;;
   demo) echo iproute2 util-linux jq ;;
   check) echo clang-tidy clang-format cppcheck shellcheck mandoc libclang-rt-14-dev clang-19 ;;
   bench) echo jq iproute2 util-linux procps libbpf-tools bpftrace ;;
+  bench-kernels) echo libbpf-tools bpftrace bpfcc-tools conntrack nftables ;;
   *) echo "deps.sh: there is no task '$1'" >&2 && exit 64 ;;
   esac
 }

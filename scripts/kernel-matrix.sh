@@ -9,6 +9,7 @@
 #   FULL=1             all tests on every hook, not only on the best of each kernel
 #   GUESTS=2           how many at a time; each takes one processor and 1 GiB
 #   BURST=5000         connections of the test that makes 200,000; emulated, that many take minutes
+#   LEAD=12            seconds that a test which needs the time of day has for its first half
 #
 # What each guest said stays in $BUILD/kernels.
 set -uo pipefail
@@ -50,12 +51,18 @@ is_best() { # KERNEL HOOK
   [[ $2 == "${hooks[$1]%% *}" ]]
 }
 
-# All tests on the best hook of a kernel; on the others those that look at what was accepted, and when.
+# All tests on the best hook of a kernel; on the others those that look at what was accepted, and when. For arm64, which
+# differs in little that is not the hooks', those and a few more.
 filter_of() { # KERNEL HOOK
-  if is_best "$@" || [[ -n ${FILTER-}${FULL-} ]]; then
+  local accepts='kretprobe|never accepted|500 connections|resets before accept|40 threads|two instances'
+  if [[ -n ${FILTER-}${FULL-} ]]; then
     echo "${FILTER:-.}"
+  elif [[ $1 == *-arm64 ]]; then
+    echo "$accepts|doctor|accept hook|IPv6|IPv4-mapped$(! is_best "$@" || echo '|best hook')"
+  elif is_best "$@"; then
+    echo .
   else
-    echo 'kretprobe|never accepted|500 connections|resets before accept|40 threads|two instances'
+    echo "$accepts"
   fi
 }
 
@@ -83,8 +90,21 @@ jobs+=("${lesser[@]}")
 
 # Kernels and images ------------------------------------------------------------------------------
 
+arch_of() { # KERNEL
+  if [[ $1 == *-arm64 ]]; then echo arm64; else echo amd64; fi
+}
+
+image() { # KERNEL FOLDER: what arm64 has instead of this machine's programs is cross-built
+  local root
+  if [[ $(arch_of "$1") == arm64 ]]; then
+    make -s --no-print-directory BUILD="$BUILD" WERROR=1 say= arm64 && root=$(scripts/arm64-root.sh) || return
+    export WHOCALLS=$BUILD/arm64/whocalls LOAD=$BUILD/arm64/whocalls-load
+  fi
+  child scripts/kernel-image.sh "$2" "$work/$1.cpio" ${root+"$root"}
+}
+
 for kernel in "${kernels[@]}"; do
-  child scripts/kernel-fetch.sh "${suites[$kernel]}" >"$work/$kernel.folder" 2>"$work/$kernel.log" &
+  child scripts/kernel-fetch.sh "${suites[$kernel]}" "$(arch_of "$kernel")" >"$work/$kernel.folder" 2>"$work/$kernel.log" &
 done
 wait
 QEMU=${QEMU:-$(scripts/kernel-qemu.sh)} || exit
@@ -92,12 +112,12 @@ export QEMU
 declare -A folder release
 for kernel in "${kernels[@]}"; do
   got=$(<"$work/$kernel.folder")
-  if [ -n "$got" ] && (child scripts/kernel-image.sh "$got" "$work/$kernel.cpio") 2>>"$work/$kernel.log"; then
+  if [ -n "$got" ] && (image "$kernel" "$got") >>"$work/$kernel.log" 2>&1; then
     folder[$kernel]=$got
     release[$kernel]=$(<"$got/release")
   fi
   sed "s/^/$kernel: /" "$work/$kernel.log"
-  echo "$kernel: ${release[$kernel]-FAILED: there is no kernel to boot}"
+  echo "$kernel: ${release[$kernel]-FAILED: there is nothing to boot}"
 done
 
 # Guests ------------------------------------------------------------------------------------------
@@ -110,7 +130,7 @@ run() { # KERNEL HOOK
   ! is_best "$1" "$2" || best=1
   groups=$(groups_of "$1" "$2")
   child scripts/kernel-run.sh "${folder[$1]}" "$work/$1.cpio" "$work/$name.log" $limit "hook=$2" "best=$best" \
-    "groups=${groups//$'\n'/,}" "filter=\"$(filter_of "$1" "$2")\"" "BURST=${BURST:-5000}" LEAD=12 >"$work/$name.end"
+    "groups=${groups//$'\n'/,}" "filter=\"$(filter_of "$1" "$2")\"" "BURST=${BURST:-5000}" "LEAD=${LEAD:-12}" >"$work/$name.end"
 }
 
 # Of a guest's TAP: GROUP PASSED FAILED SKIPPED
@@ -170,7 +190,7 @@ running=0
 for job in "${jobs[@]}"; do
   read -r kernel hook <<<"$job"
   if [ -z "${folder[$kernel]-}" ]; then
-    echo "there is no kernel to boot" >"$work/$kernel-$hook.end"
+    echo "there is nothing to boot" >"$work/$kernel-$hook.end"
     took[$kernel-$hook]=0
     finished "$kernel" "$hook" 1
     continue
@@ -185,7 +205,7 @@ while [ $running -gt 0 ]; do reap; done
 # The table ---------------------------------------------------------------------------------------
 
 row() {
-  printf '%-6s %-10s' "$1" "$2"
+  printf '%-10s %-10s' "$1" "$2"
   printf ' %10s' "${@:3}"
   printf '\n'
 }

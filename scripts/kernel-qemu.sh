@@ -10,15 +10,7 @@ qemu=$(command -v qemu-system-x86_64) || { echo "kernel-qemu.sh: there is no qem
 
 major=$("$qemu" --version | grep -oP 'version \K[0-9]+' | head -n 1)
 [ "$major" -lt 10 ] || { echo "$qemu" && exit; }
-cache=${WHOCALLS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/whocalls}/qemu
-mkdir -p "$cache"
-exec 9>"$cache/lock"
-flock 9
-work=$cache/work
-rm -rf "$work"
-trap 'rm -rf "$work"' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
+cache_open qemu
 kept=$(find "$cache" -mindepth 2 -maxdepth 2 -name qemu -printf '%p\n' | sort -V | tail -n 1)
 [ -z "$kept" ] || { echo "$kept" && exit; }
 

@@ -7,18 +7,35 @@
 # processor are left out, since QEMU 7.2 emulates them in ways that kill the guest now and then. The rest that is
 # switched off only costs time where it is emulated: five levels of page tables, what keeps the kernel from a user's
 # memory, what protects from the faults of real processors, AppArmor.
+#
+# With ICOUNT=1 a nanosecond of the guest is one instruction, and the time in which it waits is skipped: so what it
+# measures in time are exact counts of instructions, however busy this machine is. MEMORY: of the guest, in MiB.
 set -u
 kernel=$1 image=$2 out=$3 limit=$4
 shift 4
+icount=() clock=tsc=unstable
+if [ -n "${ICOUNT-}" ]; then
+  icount=(-icount "shift=0,sleep=off")
+  clock='tsc=reliable tsc=noirqtime' # a process's time is to have that of its softirqs
+fi
 : >"$out"
 : >"$out.console"
 
+if [ -e "$kernel/Image" ]; then
+  machine=("${QEMU_ARM64:-qemu-system-aarch64}" -machine virt -cpu cortex-a57 -kernel "$kernel/Image"
+    -serial "file:$out.console" -chardev "file,id=results,path=$out" -device "pci-serial,chardev=results")
+  append='console=ttyAMA0 results=ttyS0'
+else
+  machine=("${QEMU:-qemu-system-x86_64}" -machine pc -cpu "max,-cx16,-la57,-smap,-smep" -kernel "$kernel/vmlinux"
+    -serial "file:$out.console" -serial "file:$out")
+  append='console=ttyS0 results=ttyS1'
+fi
+
 # Each of these ends with its parent, even if that is killed.
 setpriv --pdeathsig KILL timeout --kill-after 5 "$limit" setpriv --pdeathsig KILL \
-  "${QEMU:-qemu-system-x86_64}" -machine pc -accel tcg -cpu max,-cx16,-la57,-smap,-smep -smp 1 -m "${MEMORY:-1024}" \
-  -nodefaults -no-user-config -display none -no-reboot -serial "file:$out.console" -serial "file:$out" \
-  -kernel "$kernel/vmlinux" -initrd "$image" \
-  -append "console=ttyS0 panic=-1 loglevel=5 tsc=unstable mitigations=off apparmor=0 init_on_alloc=0 $*" \
+  "${machine[@]}" -accel tcg -smp 1 -m "${MEMORY:-1024}" "${icount[@]}" -nodefaults -no-user-config -display none \
+  -no-reboot -initrd "$image" \
+  -append "$append panic=-1 loglevel=5 $clock mitigations=off apparmor=0 init_on_alloc=0 $*" \
   </dev/null 2>"$out.qemu" &
 qemu=$!
 trap 'kill $qemu 2>/dev/null; exit 143' INT TERM HUP

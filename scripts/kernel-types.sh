@@ -1,20 +1,25 @@
 #!/bin/bash
 # kernel-types.sh: holds the types that the BPF side reads (vmlinux/vmlinux.h), in both its builds, against the BTF of
-# each kernel of tests/kernels/matrix for this machine's architecture; KERNELS picks some.
+# each kernel of tests/kernels/matrix; KERNELS picks some.
 set -u
 : "${BUILD:?}"
 passed=0 failed=0
 while read -r kernel suites _; do
-  [[ $kernel != '#'* && -n $kernel && $kernel != *-arm64 ]] || continue
+  [[ $kernel != '#'* && -n $kernel ]] || continue
   [[ " ${KERNELS:-$kernel} " == *" $kernel "* ]] || continue
-  folder=$(scripts/kernel-fetch.sh "$suites" 2>/dev/null)
+  arch=amd64 objects=$BUILD types=vmlinux
+  if [[ $kernel == *-arm64 ]]; then
+    arch=arm64 objects=$BUILD/arm64 types=btf
+    make -s --no-print-directory BUILD="$objects" ARCH=arm64 "$objects"/whocalls{,-old}.bpf.o || objects=missing
+  fi
+  folder=$(scripts/kernel-fetch.sh "$suites" $arch 2>/dev/null)
   for object in whocalls whocalls-old; do
-    if [ -n "$folder" ] && OBJECT=$BUILD/$object.bpf.o scripts/check-vmlinux.sh "$folder/vmlinux" >"$BUILD/types.log" 2>&1; then
+    if [ -n "$folder" ] && OBJECT=$objects/$object.bpf.o scripts/check-vmlinux.sh "$folder/$types" >"$BUILD/types.log" 2>&1; then
       passed=$((passed + 1))
-      printf '%-8s %-14s %s\n' "$kernel" "$object" "$(sed 's/.*: //' "$BUILD/types.log")"
+      printf '%-10s %-14s %s\n' "$kernel" "$object" "$(sed 's/.*: //' "$BUILD/types.log")"
     else
       failed=$((failed + 1))
-      printf '%-8s %-14s FAILED: %s\n' "$kernel" "$object" "$([ -n "$folder" ] && cat "$BUILD/types.log" || echo 'no kernel')"
+      printf '%-10s %-14s FAILED: %s\n' "$kernel" "$object" "$([ -n "$folder" ] && cat "$BUILD/types.log" || echo 'no kernel')"
     fi
   done
 done <tests/kernels/matrix

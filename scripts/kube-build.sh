@@ -16,15 +16,7 @@ builders=(golang-1.19-go golang-1.19-src golang-github-modern-go-reflect2-dev)
 # shellcheck source=scripts/kernel-apt.sh
 . "${0%/*}/kernel-apt.sh"
 
-cache=${WHOCALLS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/whocalls}/kube
-mkdir -p "$cache"
-exec 9>"$cache/lock"
-flock 9
-work=$cache/work # one at a time has it, so what a killed one left goes here
-rm -rf "$work"
-trap 'rm -rf "$work"' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
+cache_open kube
 
 fail() {
   echo "kube-build.sh: $*" >&2
@@ -78,7 +70,7 @@ hash() {
 }
 
 since=$SECONDS
-apt_suites "$work" "$suites" 'deb deb-src'
+apt_suites "$work" "$suites" '' 'deb deb-src'
 source_version=$(apt_source_version kubernetes)
 if [ -z "$source_version" ]; then
   kept=$(newest node)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * connections PORT COUNT [ADDRESSES]: opens, accepts and closes COUNT connections one after the
- * other in one process on one CPU, over loopback, from ADDRESSES (default 128) source addresses.
- * Prints the nanoseconds of CPU that each took. CPU time, not time: what other processes do on the
- * machine meanwhile counts less that way. Softirqs run in this process's system calls, so it has
- * all of it.
+ * connections PORT COUNT [ADDRESSES [FIRST]]: opens, accepts and closes COUNT connections one after
+ * the other in one process on one CPU, over loopback, from ADDRESSES (default 128) source
+ * addresses, which begin at 127.0.0.1 + FIRST, or are others in each run: ports in TIME_WAIT of the
+ * run before are no obstacle then. Prints the nanoseconds of CPU that each took. CPU time, not
+ * time: what other processes do on the machine meanwhile counts less that way. Softirqs run in this
+ * process's system calls, so it has all of it.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -45,12 +46,11 @@ int main(int argc, char **argv)
 	double start;
 
 	if (argc < 3)
-		errx(64, "usage: connections PORT COUNT [ADDRESSES]");
+		errx(64, "usage: connections PORT COUNT [ADDRESSES [FIRST]]");
 	server = address(0, (unsigned int)atoi(argv[1]));
 	count = (unsigned int)atoi(argv[2]);
 	sources = argc > 3 ? (unsigned int)atoi(argv[3]) : 128;
-	/* other addresses in each run: ports in TIME_WAIT of the run before are no obstacle */
-	base = 256 + (unsigned int)(getpid() % 200) * 256;
+	base = argc > 4 ? (unsigned int)atoi(argv[4]) : 256 + (unsigned int)(getpid() % 200) * 256;
 	CPU_ZERO(&cpus);
 	CPU_SET(sysconf(_SC_NPROCESSORS_ONLN) - 1, &cpus);
 	if (sched_setaffinity(0, sizeof(cpus), &cpus))

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * empty HOOK...: programs of two instructions on the same hooks as whocalls', for comparison: what
- * the hooks themselves cost. HOOK: a tracepoint's name, or sockops=CGROUP. Prints "ready", and ends
- * when standard input does.
+ * the hooks themselves cost. HOOK: a tracepoint's name, sockops=CGROUP, or fexit=FUNCTION. Prints
+ * "ready", and ends when standard input does.
  */
 #include <err.h>
 #include <fcntl.h>
@@ -36,12 +36,17 @@ int main(int argc, char **argv)
 		err(69, "BTF");
 	for (int i = 1; i < argc; i++) {
 		const char *cgroup = strncmp(argv[i], "sockops=", 8) ? NULL : argv[i] + 8;
+		const char *function = strncmp(argv[i], "fexit=", 6) ? NULL : argv[i] + 6;
 		int program, link;
 
 		if (cgroup) {
 			program = load(BPF_PROG_TYPE_SOCK_OPS, BPF_CGROUP_SOCK_OPS, 0, 1);
 			link = bpf_link_create(program, open(cgroup, O_RDONLY), BPF_CGROUP_SOCK_OPS,
 					       NULL);
+		} else if (function) {
+			program = load(BPF_PROG_TYPE_TRACING, BPF_TRACE_FEXIT,
+				       btf__find_by_name_kind(kernel, function, BTF_KIND_FUNC), 0);
+			link = bpf_raw_tracepoint_open(NULL, program);
 		} else {
 			snprintf(name, sizeof(name), "btf_trace_%s", argv[i]);
 			program = load(BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP,

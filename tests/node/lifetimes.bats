@@ -209,7 +209,8 @@ teardown() {
   trace_start --port "$PORT"
   client_run many c --to 100.96.0.2 --mode http --connections 400 --concurrency 40
   trace_stop
-  caller_is many opened=400 accepted=400 open=0
+  # where the kernel skipped the run that would have told, that is said, and of how many
+  caller_is many opened=400 open=0 "accepted=$((400 - $(jq .coverage.lost.accepts "$T/out.json")))"
 }
 
 @test "four threads with an epoll each" {

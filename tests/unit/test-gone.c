@@ -84,6 +84,7 @@ static void counts_go_to_the_caller(void **state)
 	assert_int_equal(gone_add(&gone, &connection), 0);
 	assert_int_equal(gone_add(&gone, &connection), 0);
 	assert_int_equal(gone.number, 2);
+	assert_int_equal(gone.unaccepted, 0);
 	gone_add_counts(&gone, &other, &counts);
 	assert_int_equal(counts.closed, 1);
 	gone_add_counts(&gone, &connection.key, &counts);
@@ -103,6 +104,7 @@ static void an_unattributed_one_has_no_caller(void **state)
 	(void)state;
 	assert_int_equal(gone_add(&gone, &connection), 0);
 	assert_int_equal(gone.unattributed.closed, 1);
+	assert_int_equal(gone.unaccepted, 1);
 	assert_null(gone.callers);
 }
 

@@ -56,7 +56,7 @@ static int setup(void **state)
 	f->report.hooks[0] = (struct hook){"tcp_accept", "tp_btf/x", "", 5, 1, 3, 2};
 	f->report.hooks[1] = (struct hook){"sockops", NULL, "no cgroup2", 7, 7, 7, 7};
 	f->report.n_hooks = 2;
-	f->report.losses = (struct losses){1, 2, 5, 3, 4};
+	f->report.losses = (struct losses){1, 2, 5, 6, 3, 4};
 	f->report.notes = notes;
 	f->report.n_notes = 1;
 	f->report.opened = 9;
@@ -323,10 +323,11 @@ static void check_document(json_t *json)
 	expect_keys(at(json, "coverage/endpoints/0"), ENDPOINT " start end listening serving");
 	expect_text(json, "coverage/endpoints/1/start", "2024-05-01T14:00:00.000000000Z");
 	assert_int_equal(json_array_size(at(json, "coverage/gaps")), 0);
-	expect_keys(at(json, "coverage/lost"), "events untracked ends clients namespaces");
+	expect_keys(at(json, "coverage/lost"), "events untracked ends accepts clients namespaces");
 	expect_number(json, "coverage/lost/events", 1);
 	expect_number(json, "coverage/lost/namespaces", 4);
 	expect_number(json, "coverage/lost/ends", 5);
+	expect_number(json, "coverage/lost/accepts", 6);
 	expect_text(json, "coverage/notes/0", "a sentence");
 }
 

@@ -346,7 +346,7 @@ static void final(void **state)
 	f->report.end_ns = AT(600);
 	f->report.hooks[0].recursion_misses = 7;
 	f->report.hooks[1].why = "no cgroup2 at the root";
-	f->report.losses = (struct losses){1, 2, 0, 3, 4};
+	f->report.losses = (struct losses){1, 2, 0, 0, 3, 4};
 	f->report.opened = 130;
 	f->report.notes = notes;
 	f->report.n_notes = 1;
@@ -492,7 +492,7 @@ static void any_size(void **state)
 	add_all(f);
 	add_others(f, 3);
 	f->report.final = true;
-	f->report.losses = (struct losses){1, 2, 0, 3, 4};
+	f->report.losses = (struct losses){1, 2, 0, 0, 3, 4};
 	assert_int_equal(report_group(&f->report, f->ledger), 0);
 	for (width = 4; width < 260; width++) {
 		for (height = 1; height < 30; height += 4) {
@@ -539,7 +539,7 @@ static void progress(void **state)
 	assert_int_equal(report_group(&f->report, f->ledger), 0);
 	expect_line(table_progress, &f->report, "0:42  1 connection, 1 caller, 0 lost");
 	add_others(f, 5);
-	f->report.losses = (struct losses){1, 2, 0, 3, 4};
+	f->report.losses = (struct losses){1, 2, 0, 0, 3, 4};
 	assert_int_equal(report_group(&f->report, f->ledger), 0);
 	expect_line(table_progress, &f->report,
 		    "0:42  6 connections, 1 caller, 10 lost, 5 unattributed");

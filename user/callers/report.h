@@ -62,6 +62,8 @@ struct losses {
 	/* connections whose end was not seen, found gone by sweeps: when they ended and what they
 	 * carried last is not known exactly */
 	uint64_t ends;
+	/* of those: it is not known whether they were accepted either */
+	uint64_t accepts;
 	/* client processes not remembered: such a caller is known by its address only */
 	uint64_t clients;
 	/* network namespaces that could not be looked into for open connections */

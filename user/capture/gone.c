@@ -42,6 +42,7 @@ int gone_add(struct gone *gone, const struct connection *connection)
 	struct gone_caller *caller;
 
 	gone->number++;
+	gone->unaccepted += !(connection->flags & CONNECTION_ACCEPTED);
 	if (connection->flags & CONNECTION_UNATTRIBUTED) {
 		ledger_sum_counts(&gone->unattributed, &counts);
 		return 0;

@@ -24,6 +24,7 @@ struct gone {
 	struct gone_caller *callers;
 	struct caller_counts unattributed;
 	uint64_t number;
+	uint64_t unaccepted; /* of those: nobody told whether the application took it */
 };
 
 /* A sweep is over, which began at `began` and could look into all namespaces that have connections

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <linux/perf_event.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,18 +60,17 @@ static void remove_leftovers(const struct kretprobe *probe)
 
 static int event_id(const struct kretprobe *probe)
 {
-	char path[128];
+	char path[128], text[16] = "";
 	FILE *file;
-	int id;
+	long id;
 
 	snprintf(path, sizeof(path), "events/" GROUP "/%s/id", probe->name);
 	file = open_file(probe, path);
 	if (!file)
 		return -errno;
-	if (fscanf(file, "%d", &id) != 1)
-		id = -EIO;
+	id = fgets(text, sizeof(text), file) ? strtol(text, NULL, 10) : 0;
 	fclose(file);
-	return id;
+	return id > 0 ? (int)id : -EIO;
 }
 
 /* A program on a tracepoint's event of one processor runs on all of them. */
@@ -119,12 +117,12 @@ struct bpf_link *kretprobe_attach(struct kretprobe *probe, const struct bpf_prog
 uint64_t kretprobe_missed(const struct kretprobe *probe)
 {
 	FILE *profile = probe->name[0] ? open_file(probe, "kprobe_profile") : NULL;
-	char line[512], name[64];
-	uint64_t missed = 0, n;
+	char line[512], name[64], misses[24];
+	uint64_t missed = 0;
 
 	while (profile && fgets(line, sizeof(line), profile))
-		if (sscanf(line, "%63s %*u %" SCNu64, name, &n) == 2 && !strcmp(name, probe->name))
-			missed = n;
+		if (sscanf(line, "%63s %*s %23s", name, misses) == 2 && !strcmp(name, probe->name))
+			missed = strtoull(misses, NULL, 10);
 	if (profile)
 		fclose(profile);
 	return missed;

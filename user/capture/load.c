@@ -88,8 +88,9 @@ static int fexit_fits(const struct btf *kernel, size_t choice, const char *funct
 /*
  * The kernel's BTF is read only where it is needed: for an fexit that the kernel does not refuse
  * out of hand. sys_exit comes last and is a tracepoint like the one that must attach anyway.
+ * `arguments`: those that the function of an fexit has.
  */
-static int try_accept(size_t number, const char *file, char why[HOOK_WHY])
+static int try_accept(size_t number, const char *file, char why[HOOK_WHY], int *arguments)
 {
 	const struct accept_choice *choice = &accept_choices[number];
 	struct btf *kernel = NULL;
@@ -111,6 +112,7 @@ static int try_accept(size_t number, const char *file, char why[HOOK_WHY])
 			btf__free(kernel);
 			return r;
 		}
+		*arguments = hooks_arguments(kernel, choice->function);
 	}
 	r = hook_try(kernel, choice->kind, choice->function, why);
 	btf__free(kernel);
@@ -127,6 +129,7 @@ static size_t choose_accept(struct capture *capture, const char *btf, const char
 	struct attached *hook = &capture->hooks[ACCEPT];
 	size_t chosen = LENGTH(accept_choices);
 	char why[HOOK_WHY];
+	int arguments = 0;
 
 	capture->accept = NULL;
 	hook->name[0] = '\0';
@@ -136,8 +139,10 @@ static size_t choose_accept(struct capture *capture, const char *btf, const char
 
 		if (forced && strcmp(forced, choice->name))
 			continue;
-		if (!try_accept(i, btf, why)) {
+		if (!try_accept(i, btf, why, &arguments)) {
 			capture->accept = accept_program(capture->bpf, i);
+			capture->bpf->rodata->accept_arguments =
+				arguments > 0 ? (uint32_t)arguments : 0;
 			chosen = i;
 			hook_name(choice->kind, choice->function, hook->name, sizeof(hook->name));
 			break;

@@ -291,6 +291,11 @@ static void print_losses(FILE *file, const struct report *report,
 		    lost->ends, plural(lost->ends, "connection", "connections"),
 		    plural(lost->ends, "it is", "they are"), plural(lost->ends, "it", "they"),
 		    plural(lost->ends, "it", "they"));
+	if (lost->accepts)
+		say(file, options, true,
+		    "  of %" PRIu64
+		    " of them it is not known whether the application accepted them.",
+		    lost->accepts);
 	if (lost->clients)
 		say(file, options, true,
 		    "  %" PRIu64 " %s of this node could not be remembered: such a caller is known "

@@ -20,7 +20,7 @@
  *   missed are null where hook is, for it could not be attached. endpoints[]: start and end of the
  *   watch; listening[]: its sockets, ended (listens no more), queue and limit of their accept
  * queues, overflows and drops of their network namespace since it was met; serving[]: who accepted.
- * lost: events, untracked, ends, clients, namespaces. notes: sentences.
+ * lost: events, untracked, ends, accepts, clients, namespaces. notes: sentences.
  *
  * Bytes are payload in the window, of closed connections and of open ones as of the last sweep.
  * Bytes of a name that are not UTF-8 are written as \xNN. An address "any" is every address.
