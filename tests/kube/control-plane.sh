@@ -70,6 +70,7 @@ ip link set lo up
 ip link add kube0 type bridge mcast_snooping 0 # what fake nodes are joined to
 ip addr add "$address/24" dev kube0
 ip link set kube0 up
+ip route add 10.96.0.0/16 dev kube0 # what goes to a Service needs a route, before it gets another destination
 
 cd "$folder"
 etcd=http://127.0.0.1:2379 peers=http://127.0.0.1:2380

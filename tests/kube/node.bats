@@ -20,6 +20,7 @@ setup() {
 teardown() {
   kube_explain
   node_down
+  real_clean
 }
 
 # The servers listen only once the trace has begun, and end when the kubelet stands still: so what they count from their
@@ -63,4 +64,31 @@ teardown() {
   ((probes > 0))
   same probes "$(caller_sum '.class == "probe"' connections.opened)" "$probes"
   same "accepted probes" "$(caller_sum '.class == "probe"' connections.accepted)" "$probes"
+}
+
+@test "a pod of the host's network is its workload, not its node" {
+  deploy_server buffer session-service-v1 1
+  deploy_wait buffer session-service-v1 1
+  to=$(deploy_addresses buffer session-service-v1)
+  deploy dev agent 1 "whocalls-load client --go /gates/go --to $to --port 3000 --mode http --connections 35" \
+    '.hostNetwork = true'
+  deploy_wait dev agent 1
+  kubectl get pods -A -o json >"$T/pods.json"
+  trace_start -n buffer deploy/session-service-v1 --pods "$T/pods.json"
+  gate_open listen
+  deploy_ready buffer session-service-v1 1
+  gate_open go
+  called=$(deploy_count dev agent 1 connections)
+  same called "$called" 35
+  kubelet_stop
+  gate_open end
+  gates_wait 'ended.session-service-*' 1
+  trace_stop
+  kubelet_resume
+
+  served=$(deploy_count buffer session-service-v1 1 accepted)
+  same opened "$(total opened)" "$served"
+  same callers "$(caller_number true)" 2
+  caller_is agent "opened=$called" "accepted=$called" class=workload kind=Deployment namespace=dev
+  same probes "$(caller_sum '.class == "probe"' connections.opened)" $((served - called))
 }

@@ -71,6 +71,8 @@ authorization: {mode: Webhook}
 cgroupDriver: cgroupfs
 cgroupRoot: $cgroup
 failSwapOn: false
+nodeStatusUpdateFrequency: 1s
+syncFrequency: 2s
 resolvConf: ""
 evictionHard: {memory.available: 50Mi}
 imageGCHighThresholdPercent: 100

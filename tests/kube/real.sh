@@ -11,13 +11,25 @@ node_real() {
   T=$BATS_TEST_TMPDIR NODE=$KUBE_PID PORT=3000
 }
 
+# real_clean: nothing is left of what this test made; for the teardown of a test.
+real_clean() {
+  [[ -n ${KUBE_PID:-} ]] || return 0
+  kubelet_resume
+  kubectl delete deployments,services -A -l made-by=test >/dev/null 2>&1
+  wait_for '[[ -z $(kubectl get replicasets -A -o name) ]]' 60
+  # their objects; the kubelet ends the containers in its own time, and those do nothing any more
+  kubectl delete pods -A --all --force --grace-period=0 >/dev/null 2>&1
+  in_kube find /run/gates -type f -delete
+}
+
 # deploy_server NAMESPACE NAME REPLICAS [SERVICE CLUSTERADDRESS]: pods that listen on port 3000 once the gate `listen`
 # is open, and are probed by the kubelet each second; a Service that takes port 80 to them. When the gate `end` is open
 # they take what is queued, print what they counted, and stay: then there is a gate ended.POD of each.
 deploy_server() {
   kube_namespace "$1"
   [[ -z ${4:-} ]] || jq -n --arg app "$2" --arg name "$4" --arg address "$5" '{apiVersion: "v1", kind: "Service",
-    metadata: {$name}, spec: {clusterIP: $address, selector: {$app}, ports: [{port: 80, targetPort: 3000}]}}' |
+    metadata: {$name, labels: {"made-by": "test"}}, spec: {clusterIP: $address, selector: {$app},
+      ports: [{port: 80, targetPort: 3000}]}}' |
     kubectl -n "$1" create -f - >/dev/null
   deploy "$1" "$2" "$3" '
     until [ -e /gates/listen ]; do sleep 0.05; done
@@ -43,9 +55,9 @@ deploy() {
     exec sleep infinity" '
     {containers: [{name: "main", image: "docker.io/local/load:1", command: ["sh", "-c", $script],
         volumeMounts: [{name: "gates", mountPath: "/gates"}]}],
-      volumes: [{name: "gates", hostPath: {path: "/run/gates"}}]}
+      volumes: [{name: "gates", hostPath: {path: "/run/gates"}}], terminationGracePeriodSeconds: 1}
     | '"${5:-.}"'
-    | {apiVersion: "apps/v1", kind: "Deployment", metadata: {$name}, spec: {$replicas,
+    | {apiVersion: "apps/v1", kind: "Deployment", metadata: {$name, labels: {"made-by": "test"}}, spec: {$replicas,
         selector: {matchLabels: {app: $name}}, template: {metadata: {labels: {app: $name}}, spec: .}}}' |
     kubectl -n "$1" create -f - >/dev/null
 }
@@ -71,6 +83,16 @@ deploy_wait() {
 deploy_running() {
   kubectl -n "$1" get pods -l "app=$2" -o json | jq '[.items[].status | select(.phase == "Running" and .podIP
     and all(.containerStatuses[]; .state.running))] | length'
+}
+
+# deploy_ready NAMESPACE NAME NUMBER: until so many pods of it are Ready: the kubelet's probes were answered.
+deploy_ready() {
+  wait_for "[[ \$(kubectl -n $1 get deployment $2 -o 'jsonpath={.status.readyReplicas}') == $3 ]]" 60
+}
+
+# deploy_addresses NAMESPACE NAME: of its pods, one a line.
+deploy_addresses() {
+  kubectl -n "$1" get pods -l "app=$2" -o json | jq -r '.items[].status.podIP'
 }
 
 # service_wait CLUSTERADDRESS NUMBER: until kube-proxy sends what goes there to so many pods.
@@ -99,7 +121,7 @@ deploy_counts() {
 # The kubelet makes no more connections from here on, or goes on with it.
 kubelet_stop() {
   local pid
-  pid=$(<"$KUBE_DIR/kubelet.pid")
+  pid=$(<"${KUBE_DIR:?}/kubelet.pid")
   kill -STOP "$pid"
   wait_for "! cat /proc/$pid/task/*/stat | grep -v ') T '"
 }
