@@ -66,17 +66,17 @@ teardown() {
   same "accepted probes" "$(caller_sum '.class == "probe"' connections.accepted)" "$probes"
 }
 
-@test "a pod of the host's network is its workload, not its node" {
-  deploy_server buffer session-service-v1 1
+# Through the ClusterIP its connections are masqueraded: the server sees an address of a bridge.
+@test "a pod of the host's network is its workload, not its node, through NAT, too" {
+  deploy_server buffer session-service-v1 1 session-service 10.96.0.100
   deploy_wait buffer session-service-v1 1
-  to=$(deploy_addresses buffer session-service-v1)
-  deploy dev agent 1 "whocalls-load client --go /gates/go --to $to --port 3000 --mode http --connections 35" \
+  deploy dev agent 1 "whocalls-load client --go /gates/go --to 10.96.0.100 --port 80 --mode http --connections 35" \
     '.hostNetwork = true'
   deploy_wait dev agent 1
-  kubectl get pods -A -o json >"$T/pods.json"
-  trace_start -n buffer deploy/session-service-v1 --pods "$T/pods.json"
+  trace_start -n buffer svc/session-service --kubeconfig "$KUBECONFIG"
   gate_open listen
   deploy_ready buffer session-service-v1 1
+  service_wait 10.96.0.100 1
   gate_open go
   called=$(deploy_count dev agent 1 connections)
   same called "$called" 35

@@ -28,6 +28,13 @@ int capture_failure(void)
 	return r < 0 ? r : -EIO;
 }
 
+/* What is the server's or the client's end of it is looked at; what counts the endpoints tell. */
+static void watch_port(struct capture *capture, uint16_t port)
+{
+	capture->bpf->bss->ports[port >> 6] |= 1ULL << (port & 63);
+	capture->bpf->bss->ports_line[port >> 6 & 7] |= 1ULL << (port & 63);
+}
+
 int capture_endpoint_add(struct capture *capture, size_t index)
 {
 	const struct endpoint *endpoint = &capture->target->endpoints[index];
@@ -45,8 +52,7 @@ int capture_endpoint_add(struct capture *capture, size_t index)
 		return r;
 	if (!address_is_any(&endpoint->address))
 		bss->addressed++;
-	bss->ports[endpoint->port >> 6] |= 1ULL << (endpoint->port & 63);
-	bss->ports_line[endpoint->port >> 6 & 7] |= 1ULL << (endpoint->port & 63);
+	watch_port(capture, endpoint->port);
 	return 0;
 }
 
@@ -275,6 +281,8 @@ int capture_open(struct capture **out, const struct capture_options *options, ch
 	r = capture_load(capture, options, error, error_size);
 	if (r)
 		goto failed;
+	for (size_t i = 0; i < options->n_dialled; i++)
+		watch_port(capture, options->dialled[i]);
 	r = fill_target(capture, options->target);
 	if (r) {
 		snprintf(error, error_size, "writing the target into the kernel: %s", strerror(-r));

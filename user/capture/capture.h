@@ -22,9 +22,13 @@ struct capture_options {
 	uint32_t max_connections;    /* entries of its map of open connections */
 	uint32_t ring_size;          /* bytes: a power of two, at least a page */
 	uint32_t more_endpoints;     /* room for those that come later */
-	uint16_t kubelet_port;       /* 0: no probes can be proven */
-	bool events;                 /* single connections through the ring, too */
-	const char *btf;             /* file with the kernel's BTF; NULL: /sys/kernel/btf/vmlinux */
+	/* ports that clients of this node may dial to get to the target: their processes are known
+	 * then. Those of the endpoints are, anyway. */
+	const uint16_t *dialled;
+	size_t n_dialled;
+	uint16_t kubelet_port; /* 0: no probes can be proven */
+	bool events;           /* single connections through the ring, too */
+	const char *btf;       /* file with the kernel's BTF; NULL: /sys/kernel/btf/vmlinux */
 	const char *
 		accept_hook; /* "fexit", "kretprobe", "syscall", "none": that one; NULL: the best */
 	bool verbose;        /* libbpf's own messages on standard error */

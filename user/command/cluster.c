@@ -224,7 +224,7 @@ int cluster_tick(struct cluster *cluster)
 
 	if (!cluster->kube)
 		return 0;
-	kube_tick(cluster->kube);
+	kube_tick(cluster->kube, monotonic_ns());
 	if (!r && cluster->changed)
 		r = capture_endpoints_changed(cluster->capture);
 	cluster->changed = false;

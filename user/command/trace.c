@@ -407,7 +407,7 @@ static int check_privileges(void)
 
 static int open_capture(struct trace *trace)
 {
-	const struct capture_options options = {
+	struct capture_options options = {
 		.target = &trace->target,
 		.max_callers = trace->options.max_callers,
 		.max_connections = trace->options.max_connections,
@@ -420,7 +420,12 @@ static int open_capture(struct trace *trace)
 		.verbose = trace->options.verbose,
 	};
 	char error[1024];
-	int r = capture_open(&trace->capture, &options, error, sizeof(error));
+	int r;
+
+	if (trace->cluster.follows)
+		options.n_dialled =
+			kube_follow_dialled(kube_followed(trace->cluster.kube), &options.dialled);
+	r = capture_open(&trace->capture, &options, error, sizeof(error));
 
 	if (!r) {
 		cluster_attach(&trace->cluster, trace->capture, !trace->live);

@@ -351,6 +351,12 @@ const struct pods *kube_follow_pods(const struct kube_follow *follow)
 	return follow->pods ? pod_watch_pods(follow->pods) : NULL;
 }
 
+size_t kube_follow_dialled(const struct kube_follow *follow, const uint16_t **ports)
+{
+	*ports = follow->service.dialled;
+	return follow->service.n_dialled;
+}
+
 const char *kube_follow_note(const struct kube_follow *follow)
 {
 	return follow->service.note;

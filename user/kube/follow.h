@@ -69,6 +69,10 @@ long kube_follow_status(const struct kube_follow *follow);
 /* The pods of the target's namespace, where that is how it is followed; else NULL. */
 const struct pods *kube_follow_pods(const struct kube_follow *follow);
 
+/* Ports that callers may dial in place of the endpoints' own: a Service's. The follow's; returns
+ * how many. */
+size_t kube_follow_dialled(const struct kube_follow *follow, const uint16_t **ports);
+
 /* A sentence on what of the target is not watched (a UDP port, for example); "": nothing. */
 const char *kube_follow_note(const struct kube_follow *follow);
 

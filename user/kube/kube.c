@@ -15,12 +15,19 @@
 #include "nodes.h"
 #include "pod-watch.h"
 
+/* Our own addresses are read this often. */
+#define OWN_NS (10 * UINT64_C(1000000000))
+
 struct kube {
 	struct kube_access *access;
 	struct kube_client *client;
-	char *node;
-	bool node_known; /* it was given, or looked for among the addresses of nodes */
-	char *selector;  /* of the pods that are watched; NULL: all */
+	char *node;          /* as it was given, or the host name */
+	char *found;         /* the node that has one of our addresses, if that is another name */
+	struct address *own; /* addresses of this node */
+	size_t n_own;
+	uint64_t own_read; /* when, CLOCK_MONOTONIC ns */
+	bool node_known;   /* it was given, or looked for among the addresses of nodes */
+	char *selector;    /* of the pods that are watched; NULL: all */
 	struct pod_watch *pods;
 	struct nodes *nodes;
 	struct lookups *lookups; /* NULL: all pods are watched */
@@ -50,27 +57,47 @@ static int find_node(struct kube *kube, const char *node)
 	return kube->node ? 0 : -ENOMEM;
 }
 
+/* The addresses of this node's own network namespace: bridges of pods, too, which NAT may use. */
+static void read_own_addresses(struct kube *kube)
+{
+	struct ifaddrs *all, *one;
+	size_t n = 0;
+
+	if (getifaddrs(&all))
+		return;
+	for (one = all; one; one = one->ifa_next)
+		n++;
+	free(kube->own);
+	kube->own = calloc(n + 1, sizeof(*kube->own));
+	kube->n_own = 0;
+	for (one = all; one && kube->own; one = one->ifa_next)
+		if (!address_from(one->ifa_addr, &kube->own[kube->n_own]) &&
+		    !address_is_loopback(&kube->own[kube->n_own]))
+			kube->n_own++;
+	freeifaddrs(all);
+}
+
+static bool is_own(const struct kube *kube, const struct address *address)
+{
+	for (size_t i = 0; i < kube->n_own; i++)
+		if (address_equal(&kube->own[i], address))
+			return true;
+	return false;
+}
+
 /* The node that has one of our addresses, or NULL. */
 static const char *node_by_own_address(const struct kube *kube)
 {
 	const char *name = NULL;
-	struct ifaddrs *all, *one;
 
-	if (getifaddrs(&all))
-		return NULL;
-	for (one = all; one && !name; one = one->ifa_next) {
-		struct address address;
-
-		if (!address_from(one->ifa_addr, &address))
-			name = nodes_by_address(kube->nodes, &address);
-	}
-	freeifaddrs(all);
+	for (size_t i = 0; i < kube->n_own && !name; i++)
+		name = nodes_by_address(kube->nodes, &kube->own[i]);
 	return name;
 }
 
 static int select_own_node(struct kube *kube)
 {
-	char *escaped = kube_escape(kube->node);
+	char *escaped = kube_escape(kube_node(kube));
 
 	free(kube->selector);
 	if (!escaped || asprintf(&kube->selector, "fieldSelector=spec.nodeName%%3D%s", escaped) < 0)
@@ -96,8 +123,7 @@ static void look_for_node(struct kube *kube)
 	copy = name && strcmp(name, kube->node) ? strdup(name) : NULL;
 	if (!copy)
 		return;
-	free(kube->node);
-	kube->node = copy;
+	kube->found = copy;
 	if (!kube->lookups || pods_count(pod_watch_pods(kube->pods)) || select_own_node(kube))
 		return;
 	pods = pod_watch_new(kube->client, NULL, kube->selector, &pod_ops, kube);
@@ -130,6 +156,7 @@ int kube_open(struct kube **out, struct kube_config *config, const char *node, b
 	kube->nodes = nodes_new(kube->client, own_node);
 	if (!kube->pods || !kube->nodes)
 		goto no_memory;
+	read_own_addresses(kube);
 	*out = kube;
 	return 0;
 no_memory:
@@ -150,7 +177,9 @@ void kube_close(struct kube *kube)
 	pod_watch_free(kube->pods);
 	kube_client_free(kube->client);
 	kube_access_free(kube->access);
+	free(kube->own);
 	free(kube->selector);
+	free(kube->found);
 	free(kube->node);
 	free(kube);
 }
@@ -165,8 +194,12 @@ void kube_run(struct kube *kube)
 	kube_client_run(kube->client);
 }
 
-void kube_tick(struct kube *kube)
+void kube_tick(struct kube *kube, uint64_t now)
 {
+	if (now >= kube->own_read + OWN_NS) {
+		kube->own_read = now;
+		read_own_addresses(kube);
+	}
 	if (!kube->node_known && kube_watch_synced(nodes_watch(kube->nodes)))
 		look_for_node(kube);
 	if (kube->follow)
@@ -239,6 +272,8 @@ struct kube_owner kube_by_address(struct kube *kube, const struct address *addre
 	node = nodes_by_address(kube->nodes, address);
 	if (!node)
 		node = pods_node_by_address(pods, address);
+	if (!node && is_own(kube, address))
+		node = kube_node(kube);
 	if (node)
 		return (struct kube_owner){.is = KUBE_NODE, .node = node};
 	if (kube->lookups) {
@@ -263,7 +298,7 @@ const struct pod_name *kube_by_uid(const struct kube *kube, const char *uid)
 
 const char *kube_node(const struct kube *kube)
 {
-	return kube->node;
+	return kube->found ? kube->found : kube->node;
 }
 
 bool kube_synced(const struct kube *kube)

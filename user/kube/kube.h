@@ -31,8 +31,8 @@ void kube_close(struct kube *kube);
 int kube_fd(const struct kube *kube);
 void kube_run(struct kube *kube);
 
-/* Once a second or so. */
-void kube_tick(struct kube *kube);
+/* Once a second or so; `now`: CLOCK_MONOTONIC ns. */
+void kube_tick(struct kube *kube, uint64_t now);
 
 /* The one target; `alive` of ops is filled in here. As kube_follow_new(). */
 int kube_target(struct kube *kube, const struct kube_wish *wish, const struct kube_follow_ops *ops,

@@ -2,6 +2,7 @@
 #include "pod-watch.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -110,7 +111,7 @@ static void take(void *arg, enum kube_event event, const json_t *object)
 
 	if (pod_reader_put(watch->reader, watch->pods, object, event == KUBE_DELETED, &uid)) {
 		if (!watch->damaged++)
-			strcpy(watch->why, watch->reader->error);
+			snprintf(watch->why, sizeof(watch->why), "%s", watch->reader->error);
 		return;
 	}
 	if (watch->ops && watch->ops->changed)

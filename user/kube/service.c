@@ -42,6 +42,15 @@ static void note_other_ports(struct service *service, const json_t *ports)
 	}
 }
 
+static void add_dialled(struct service *service, const json_t *port, const char *key)
+{
+	json_int_t number = json_integer_value(json_object_get(port, key));
+
+	if (is_tcp(port) && number > 0 && number <= UINT16_MAX &&
+	    service->n_dialled < sizeof(service->dialled) / sizeof(service->dialled[0]))
+		service->dialled[service->n_dialled++] = (uint16_t)number;
+}
+
 static int choose_port(struct service *service, const json_t *ports, uint16_t wanted)
 {
 	size_t i;
@@ -74,8 +83,11 @@ int service_read(struct service *service, const json_t *json, uint16_t wanted, c
 			 name, service_text(spec, "externalName"));
 		return -EINVAL;
 	}
-	json_array_foreach (ports, i, port)
+	json_array_foreach (ports, i, port) {
 		tcp = tcp || is_tcp(port);
+		add_dialled(service, port, "port");
+		add_dialled(service, port, "nodePort");
+	}
 	service->portless = !json_array_size(ports);
 	if (!tcp && !(service->portless && wanted)) {
 		snprintf(error, error_size, "svc/%s has no TCP port%s", name,

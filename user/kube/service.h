@@ -16,7 +16,10 @@ struct service {
 			    below */
 	bool only_port;  /* port_name counts; otherwise the endpoints' own port number does */
 	bool portless;   /* headless and without ports */
-	char note[512];  /* what of it is not watched */
+	/* what its callers may dial in place of the endpoints' own: its ports and node ports */
+	uint16_t dialled[64];
+	size_t n_dialled;
+	char note[512]; /* what of it is not watched */
 };
 
 /*
