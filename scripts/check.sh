@@ -91,6 +91,7 @@ tidy() { # FLAGS...
 cpp_check() {
   cppcheck --quiet --error-exitcode=1 -j "$(nproc)" --std=c11 --enable=warning,performance,portability --inline-suppr \
     -D_GNU_SOURCE '-DLIBBPF_OPTS(type,name,...)=struct type name={.sz=sizeof(struct type),__VA_ARGS__}' \
+    --include=scripts/cppcheck.h \
     "-I$BUILD" --suppress="*:$BUILD/*.skel.h" "${sources[@]}"
 }
 

@@ -97,6 +97,8 @@ static void end_if_over(struct members *members, struct member *member)
 	if (member->key.uid[0] && members->ops->alive &&
 	    members->ops->alive(members->arg, member->key.uid))
 		return;
+	/* it is in the hash, so that is not empty */
+	// NOLINTNEXTLINE(clang-analyzer-core.NullDereference)
 	HASH_DELETE(hh, members->members, member);
 	members->ops->down(members->arg, member->id);
 	free(member);
