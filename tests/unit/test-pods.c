@@ -745,7 +745,7 @@ static void test_gone(void **state)
 
 	assert_read(pods,
 		    LIST(POD("a", "ua", "", STARTED("1970-01-01T00:00:10Z") "," IP("10.0.0.1"))));
-	pods_gone(pods, "ua", 20 * SECOND);
+	pods_gone(pods, "ua", 20 * SECOND, true);
 	assert_string_equal(by_address(pods, "10.0.0.1", 19 * SECOND)->pod, "a");
 	assert_null(by_address(pods, "10.0.0.1", 20 * SECOND));
 	assert_null(by_address(pods, "10.0.0.1", 9 * SECOND));
@@ -756,7 +756,7 @@ static void test_gone(void **state)
 	assert_null(by_address(pods, "10.0.0.1", 25 * SECOND));
 	assert_string_equal(by_address(pods, "10.0.0.1", 31 * SECOND)->pod, "b");
 	assert_int_equal(pods_next(pods, NULL)->ended, 20 * SECOND);
-	pods_gone(pods, "nobody", 1);
+	pods_gone(pods, "nobody", 1, true);
 }
 
 /* What no list has any more is gone; what comes twice is the same. */
@@ -802,7 +802,7 @@ static void test_address_reused(void **state)
 	struct pods *pods = *state;
 
 	put(pods, "a", "1970-01-01T00:00:10Z", "10.0.0.1", 11 * SECOND);
-	pods_gone(pods, "a", 22 * SECOND);
+	pods_gone(pods, "a", 22 * SECOND, true);
 	put(pods, "b", "1970-01-01T00:00:20Z", "10.0.0.1", 23 * SECOND);
 	assert_string_equal(by_address(pods, "10.0.0.1", 21 * SECOND)->pod, "a");
 	assert_string_equal(by_address(pods, "10.0.0.1", 22 * SECOND)->pod, "b");
@@ -818,8 +818,53 @@ static void test_address_reused(void **state)
 					   "1970-01-01T00:00:34Z") "," IP("10.0.0.1"))));
 	assert_string_equal(by_address(pods, "10.0.0.1", 35 * SECOND)->pod, "c");
 	/* that b is gone is no news */
-	pods_gone(pods, "b", 40 * SECOND);
+	pods_gone(pods, "b", 40 * SECOND, true);
 	assert_string_equal(by_address(pods, "10.0.0.1", 35 * SECOND)->pod, "c");
+}
+
+/* That a pod is gone was heard late: the next one may have had the address for some time. */
+static void test_gone_heard_late(void **state)
+{
+	struct pods *pods = *state;
+	struct address address;
+
+	assert_int_equal(address_parse("10.0.0.1", &address), 0);
+	put(pods, "a", "1970-01-01T00:00:10Z", "10.0.0.1", 11 * SECOND);
+	pods_gone(pods, "a", 25 * SECOND, false);
+	put(pods, "b", "1970-01-01T00:00:20Z", "10.0.0.1", 26 * SECOND);
+	assert_string_equal(by_address(pods, "10.0.0.1", 19 * SECOND)->pod, "a");
+	assert_null(by_address(pods, "10.0.0.1", 20 * SECOND));
+	assert_null(by_address(pods, "10.0.0.1", 24 * SECOND));
+	assert_int_equal(pods_address_doubt(pods, &address, 24 * SECOND), 20 * SECOND);
+	assert_int_equal(pods_address_doubt(pods, &address, 25 * SECOND), 0);
+	assert_string_equal(by_address(pods, "10.0.0.1", 25 * SECOND)->pod, "b");
+}
+
+/* A watch of a part of all pods says of one that has left it that it is deleted. */
+static void test_back_again(void **state)
+{
+	struct pods *pods = *state;
+
+	put(pods, "a", "1970-01-01T00:00:10Z", "10.0.0.1", 11 * SECOND);
+	pods_gone(pods, "a", 20 * SECOND, false);
+	put(pods, "a", "1970-01-01T00:00:10Z", "10.0.0.1", 30 * SECOND);
+	assert_int_equal(find(pods, "a")->ended, 0);
+	assert_string_equal(by_address(pods, "10.0.0.1", 19 * SECOND)->pod, "a");
+	assert_string_equal(by_address(pods, "10.0.0.1", 30 * SECOND)->pod, "a");
+}
+
+/* Of one that moved all that it ever had is forgotten with it. */
+static void test_moved_and_expired(void **state)
+{
+	struct pods *pods = *state;
+
+	put(pods, "a", "1970-01-01T00:00:10Z", "10.0.0.1", 11 * SECOND);
+	put(pods, "a", "1970-01-01T00:00:10Z", "10.0.0.2", 12 * SECOND);
+	pods_gone(pods, "a", 20 * SECOND, true);
+	pods_expire(pods, 4000 * SECOND);
+	assert_int_equal(pods_count(pods), 0);
+	assert_null(by_address(pods, "10.0.0.1", 11 * SECOND));
+	assert_null(by_address(pods, "10.0.0.2", 13 * SECOND));
 }
 
 /* Nobody forgets whom somebody was named after. */
@@ -829,8 +874,8 @@ static void test_expire(void **state)
 
 	assert_read(pods, LIST(POD("a", "ua", "", IP("10.0.0.1")) "," POD("b", "ub", "",
 									  IP("10.0.0.2"))));
-	pods_gone(pods, "ua", 1 * SECOND);
-	pods_gone(pods, "ub", 1 * SECOND);
+	pods_gone(pods, "ua", 1 * SECOND, true);
+	pods_gone(pods, "ub", 1 * SECOND, true);
 	assert_non_null(by_address(pods, "10.0.0.2", 0));
 	pods_expire(pods, 3600 * SECOND);
 	assert_int_equal(pods_count(pods), 2);
@@ -875,6 +920,9 @@ int main(void)
 		TEST(test_lists),
 		TEST(test_expire),
 		TEST(test_address_reused),
+		TEST(test_gone_heard_late),
+		TEST(test_back_again),
+		TEST(test_moved_and_expired),
 		TEST(test_address_changes),
 		TEST(test_nodes),
 		TEST(test_many),

@@ -45,9 +45,11 @@ static void down(void *arg, uint32_t id)
 	world->is_up[id] = false;
 }
 
-static bool alive(void *arg, const char *uid)
+static bool alive(void *arg, const char *uid, const struct address *address)
 {
 	struct world *world = arg;
+
+	assert_false(address_is_any(address));
 
 	return world->alive && !strcmp(world->alive, uid);
 }

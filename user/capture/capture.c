@@ -83,10 +83,22 @@ void capture_endpoint_remove(struct capture *capture, size_t index)
 	struct endpoint_key key = {.port = endpoint->port};
 	uint32_t id;
 
-	memcpy(key.address, endpoint->address.word, sizeof(key.address));
-	if (!bpf_map__lookup_elem(map, &key, sizeof(key), &id, sizeof(id), 0) && id == index)
-		bpf_map__delete_elem(map, &key, sizeof(key), 0);
 	remove_loopbacks(capture, index);
+	memcpy(key.address, endpoint->address.word, sizeof(key.address));
+	if (bpf_map__lookup_elem(map, &key, sizeof(key), &id, sizeof(id), 0) || id != index)
+		return;
+	/* another with the same address and port, which this one stood before */
+	for (size_t i = capture->target->n_endpoints; i-- > 0;) {
+		const struct endpoint *other = &capture->target->endpoints[i];
+
+		if (i == index || other->until || other->port != endpoint->port ||
+		    !address_equal(&other->address, &endpoint->address))
+			continue;
+		id = (uint32_t)i;
+		bpf_map__update_elem(map, &key, sizeof(key), &id, sizeof(id), BPF_ANY);
+		return;
+	}
+	bpf_map__delete_elem(map, &key, sizeof(key), 0);
 }
 
 static int fill_target(struct capture *capture, const struct target *target)

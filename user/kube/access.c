@@ -152,7 +152,12 @@ int kube_access_apply(struct kube_access *access, CURL *curl, struct curl_slist 
 	}
 	if (r)
 		return r;
-	set_pem(curl, CURLOPT_CAINFO_BLOB, identity.ca);
+	if (identity.ca && identity.ca->size) {
+		/* it alone: libcurl would trust what the system trusts, too */
+		curl_easy_setopt(curl, CURLOPT_CAINFO, NULL);
+		curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
+		set_pem(curl, CURLOPT_CAINFO_BLOB, identity.ca);
+	}
 	set_pem(curl, CURLOPT_SSLCERT_BLOB, identity.certificate);
 	set_pem(curl, CURLOPT_SSLKEY_BLOB, identity.key);
 	if (config->proxy_url)

@@ -16,6 +16,8 @@
 
 #define CONNECT_MS 10000L
 #define STALLED_S 30L
+/* On a watch there is a bookmark a minute; the kernel of a server that hangs answers keepalives. */
+#define SILENT_S 100L
 #define PLUGIN_MS 31000 /* it is killed after 30 s */
 #define ERROR_BODY ((size_t)64 << 10)
 /* Small, since curl reads up to a hundred of these before it comes back. */
@@ -138,7 +140,10 @@ static int curl_wants_socket(CURL *curl, curl_socket_t fd, int what, void *arg, 
 		return 0;
 	}
 	event.events = (what & CURL_POLL_IN ? EPOLLIN : 0) | (what & CURL_POLL_OUT ? EPOLLOUT : 0);
-	if (epoll_ctl(client->epoll, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event))
+	/* what is known to it was closed meanwhile, and a new one has its number; or the other way
+	 */
+	if (epoll_ctl(client->epoll, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) &&
+	    epoll_ctl(client->epoll, known ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event))
 		return -1;
 	curl_multi_assign(client->multi, fd, client);
 	return 0;
@@ -379,10 +384,10 @@ struct kube_request *kube_get(struct kube_client *client, const char *path, bool
 	curl_easy_setopt(curl, CURLOPT_TCP_KEEPALIVE, 1L);
 	curl_easy_setopt(curl, CURLOPT_TCP_KEEPIDLE, STALLED_S);
 	curl_easy_setopt(curl, CURLOPT_TCP_KEEPINTVL, STALLED_S / 3);
-	if (!watch) {
-		curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
-		curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, STALLED_S);
-	}
+	curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+	curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, watch ? SILENT_S : STALLED_S);
+	/* a name server that does not answer would hold up the end of the request, and the loop */
+	curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L);
 	request->next = client->requests;
 	client->requests = request;
 	/* begins when the loop comes by */

@@ -40,8 +40,9 @@ int kube_client_fd(const struct kube_client *client);
 void kube_client_run(struct kube_client *client);
 
 /*
- * Starts a GET of a path with its query: "/api/v1/pods?limit=500". `watch`: it goes on as long as
- * the server likes; otherwise an answer that stops coming for 30 s is an error. NULL: no memory.
+ * Starts a GET of a path with its query: "/api/v1/pods?limit=500". That nothing comes
+ * for 30 s is an error; of a `watch`, which goes on as long as the server likes, for 100 s. NULL:
+ * no memory.
  */
 struct kube_request *kube_get(struct kube_client *client, const char *path, bool watch,
 			      const struct kube_request_ops *ops, void *arg);

@@ -31,6 +31,7 @@ struct kube_follow {
 	char *what;
 	char *namespace;
 	struct kube_wanted wanted; /* without a form: by selector */
+	struct kube_follow_ops ops;
 	struct members *members;
 	enum kube_follow_state state;
 	char error[1024];
@@ -278,7 +279,8 @@ int kube_follow_new(struct kube_follow **out, struct kube_client *client,
 	follow->client = client;
 	follow->what = wish->what ? strdup(wish->what) : NULL;
 	follow->namespace = strdup(wish->namespace);
-	follow->members = members_new(ops, arg);
+	follow->ops = *ops;
+	follow->members = members_new(&follow->ops, arg);
 	if ((wish->what && !follow->what) || !follow->namespace || !follow->members)
 		goto no_memory;
 	follow->wanted.namespace = follow->namespace;
@@ -290,6 +292,8 @@ int kube_follow_new(struct kube_follow **out, struct kube_client *client,
 			goto failed;
 	}
 	if (!follow->what || !kube_wanted_is_service(&follow->wanted)) {
+		/* the watch of the pods themselves tells when one has ended */
+		follow->ops.alive = NULL;
 		if (follow_pods(follow, wish->selector))
 			goto no_memory;
 	} else {

@@ -36,9 +36,9 @@ struct kube_follow_ops {
 	/* It came; an id of the caller's choice, for down(). */
 	uint32_t (*up)(void *arg, const struct kube_endpoint *endpoint);
 	void (*down)(void *arg, uint32_t id);
-	/* Whether this pod may still run, as far as is known: then what a Service left out is kept.
-	 */
-	bool (*alive)(void *arg, const char *uid);
+	/* Whether this pod still has this address, as far as is known: then what a Service left out
+	 * is kept. */
+	bool (*alive)(void *arg, const char *uid, const struct address *address);
 };
 
 enum kube_follow_state {

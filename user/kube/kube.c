@@ -223,12 +223,15 @@ static void target_down(void *arg, uint32_t id)
 }
 
 /* Of a pod that nobody tells of nothing is known: then a Service's word is taken. */
-static bool target_alive(void *arg, const char *uid)
+static bool target_alive(void *arg, const char *uid, const struct address *address)
 {
 	struct kube *kube = arg;
 	const struct pod *pod = pods_find(pod_watch_pods(kube->pods), uid);
 
-	return pod && !pod->ended;
+	for (size_t i = 0; pod && !pod->ended && i < pod->n_addresses; i++)
+		if (address_equal(&pod->addresses[i], address))
+			return true;
+	return false;
 }
 
 int kube_target(struct kube *kube, const struct kube_wish *wish, const struct kube_follow_ops *ops,

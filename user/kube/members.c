@@ -95,7 +95,7 @@ static void end_if_over(struct members *members, struct member *member)
 	if (member->objects)
 		return;
 	if (member->key.uid[0] && members->ops->alive &&
-	    members->ops->alive(members->arg, member->key.uid))
+	    members->ops->alive(members->arg, member->key.uid, &member->key.address))
 		return;
 	/* it is in the hash, so that is not empty */
 	// NOLINTNEXTLINE(clang-analyzer-core.NullDereference)

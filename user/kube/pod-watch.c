@@ -59,14 +59,15 @@ int pod_reader_put(struct pod_reader *reader, struct pods *pods, const json_t *o
 	reader->reader->r = 0;
 	reader->error[0] = '\0';
 	r = pod_item_read(&reader->item, reader->reader, object);
-	if (!r)
-		r = pods_put(pods, &reader->item, now);
 	if (r)
 		return r;
 	*uid = reader->item.pod.name.uid;
-	if (deleted)
-		pods_gone(pods, *uid, reader->item.finished ? reader->item.finished : now);
-	return 0;
+	if (!deleted || !pods_find(pods, *uid))
+		r = pods_put(pods, &reader->item, now);
+	if (!r && deleted)
+		pods_gone(pods, *uid, reader->item.finished ? reader->item.finished : now,
+			  reader->item.finished);
+	return r;
 }
 
 const char *pod_reader_error(const struct pod_reader *reader)

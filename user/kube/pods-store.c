@@ -67,9 +67,10 @@ static struct holder *holder_of(struct pods *pods, const struct address *address
 /*
  * Newest first; of two that start in the same second the one that was told later.
  *
- * A pod starts before it has its address. So where the one before is known to have ended it got it
- * then, at the earliest. Where that one still seems to have it, it ends now, and who it was between
- * this one's start and now can't be told. `now` 0: a list, which tells of no ends.
+ * A pod starts before it has its address. So where it is known until when the one before had it, it
+ * got it then, at the earliest. Where that one still seems to have it, that has ended by now; and
+ * who had it between this one's start and the time at which we heard of that one's end can't be
+ * told (pods_by_address()). `now` 0: a list, which tells of no ends.
  */
 static int hold(struct pods *pods, const struct address *address, struct stored *stored,
 		int64_t from, int64_t now)
@@ -84,10 +85,12 @@ static int hold(struct pods *pods, const struct address *address, struct stored 
 	for (struct holding *before = holder->newest; now && before; before = before->older) {
 		if (!before->until && before->from <= from)
 			before->until = now;
-		else if (before->until > from && before->until < now)
+		else if (before->exact && before->until > from && before->until < now)
 			from = before->until;
 	}
-	*holding = (struct holding){.stored = stored, .from = from};
+	*holding = (struct holding){
+		.stored = stored, .holder = holder, .next = stored->holdings, .from = from};
+	stored->holdings = holding;
 	for (at = &holder->newest; *at && (*at)->from > from; at = &(*at)->older)
 		;
 	holding->older = *at;
@@ -95,24 +98,18 @@ static int hold(struct pods *pods, const struct address *address, struct stored 
 	return 0;
 }
 
-static struct holding *holding_of(struct pods *pods, const struct address *address,
-				  const struct stored *stored)
+/* It has had it until then; of which `exact` says whether that is known, or only when it was told.
+ */
+static void release(struct stored *stored, const struct address *address, int64_t until, bool exact)
 {
-	struct holder *holder = holder_of(pods, address, false);
-	struct holding *holding = holder ? holder->newest : NULL;
+	struct holding *holding = stored->holdings;
 
-	while (holding && (holding->stored != stored || holding->until))
-		holding = holding->older;
-	return holding;
-}
-
-static void release(struct pods *pods, const struct address *address, struct stored *stored,
-		    int64_t until)
-{
-	struct holding *holding = holding_of(pods, address, stored);
-
-	if (holding)
-		holding->until = until > holding->from ? until : holding->from + 1;
+	while (holding && (holding->until || !address_equal(&holding->holder->address, address)))
+		holding = holding->next;
+	if (!holding)
+		return;
+	holding->until = until > holding->from ? until : holding->from + 1;
+	holding->exact = exact;
 }
 
 static bool has_address(const struct address *addresses, size_t n, const struct address *address)
@@ -123,14 +120,13 @@ static bool has_address(const struct address *addresses, size_t n, const struct 
 	return false;
 }
 
-/* A pod whose sandbox is made again has another address then. */
+/* A pod whose sandbox is made again has another address then. `from`: since when it has new ones.
+ */
 static int change_addresses(struct pods *pods, struct stored *stored, const struct pod *new,
-			    int64_t now)
+			    int64_t from, int64_t now)
 {
 	struct pod *pod = &stored->pod;
 	struct address *addresses = NULL;
-	/* the first ones are its own since it started; later ones since we hear of them */
-	int64_t from = pod->n_addresses && now ? now : new->started;
 	int r = 0;
 
 	if (new->n_addresses) {
@@ -141,7 +137,7 @@ static int change_addresses(struct pods *pods, struct stored *stored, const stru
 	}
 	for (size_t i = 0; i < pod->n_addresses; i++)
 		if (!has_address(new->addresses, new->n_addresses, &pod->addresses[i]))
-			release(pods, &pod->addresses[i], stored, now ? now : new->started);
+			release(stored, &pod->addresses[i], from, false);
 	for (size_t i = 0; i < new->n_addresses && !new->host_network && !r; i++)
 		if (!has_address(pod->addresses, pod->n_addresses, &new->addresses[i]))
 			r = hold(pods, &new->addresses[i], stored, from, now);
@@ -151,7 +147,7 @@ static int change_addresses(struct pods *pods, struct stored *stored, const stru
 	return r;
 }
 
-static void end(struct pods *pods, struct stored *stored, int64_t when)
+static void end(struct stored *stored, int64_t when, bool exact)
 {
 	struct pod *pod = &stored->pod;
 
@@ -159,7 +155,7 @@ static void end(struct pods *pods, struct stored *stored, int64_t when)
 		return;
 	pod->ended = when;
 	for (size_t i = 0; i < pod->n_addresses; i++)
-		release(pods, &pod->addresses[i], stored, when);
+		release(stored, &pod->addresses[i], when, exact);
 }
 
 /* --- pods --- */
@@ -241,33 +237,43 @@ int pods_put(struct pods *pods, const struct pod_item *item, int64_t now)
 {
 	struct stored *stored = find(pods, item->pod.name.uid);
 	const char *node = intern(pods, item->pod.name.node);
+	struct pod *pod;
+	int64_t from;
 	int r = 0;
 
 	if (!stored)
 		stored = make(pods, item);
 	if (!stored || !node)
 		return -ENOMEM;
+	pod = &stored->pod;
 	stored->list = pods->list;
-	stored->pod.name.node = node;
-	stored->pod.started = item->pod.started;
+	pod->name.node = node;
+	pod->started = item->pod.started;
+	/* the first addresses are its own since it started; later ones since we hear of them */
+	from = pod->n_addresses && now ? now : pod->started;
+	/* gone from a watch that has only a part of all pods, and back */
+	if (pod->ended && !item->completed) {
+		pod->ended = 0;
+		pod->n_addresses = 0;
+	}
 	/* what has completed says nothing of who else has its address */
-	if (!stored->pod.ended)
-		r = change_addresses(pods, stored, &item->pod, item->completed ? 0 : now);
+	if (!pod->ended)
+		r = change_addresses(pods, stored, &item->pod, from, item->completed ? 0 : now);
 	if (!r)
-		r = change_ports(&stored->pod, &item->pod);
+		r = change_ports(pod, &item->pod);
 	if (item->completed)
-		end(pods, stored, item->finished ? item->finished : now);
+		end(stored, item->finished ? item->finished : now, item->finished);
 	for (size_t i = 0; !r && *node && i < item->hosts.n; i++)
 		r = pods_put_node(pods, &item->hosts.at[i], node);
 	return r;
 }
 
-void pods_gone(struct pods *pods, const char *uid, int64_t when)
+void pods_gone(struct pods *pods, const char *uid, int64_t when, bool exact)
 {
 	struct stored *stored = find(pods, uid);
 
 	if (stored)
-		end(pods, stored, when);
+		end(stored, when, exact);
 }
 
 void pods_list_begin(struct pods *pods)
@@ -281,7 +287,7 @@ void pods_list_end(struct pods *pods, int64_t now)
 
 	HASH_ITER (hh, pods->pods, stored, next)
 		if (stored->list != pods->list)
-			end(pods, stored, now);
+			end(stored, now, false);
 }
 
 void pods_release(struct pods *pods, const struct address *address, int64_t when)
@@ -291,27 +297,23 @@ void pods_release(struct pods *pods, const struct address *address, int64_t when
 	for (struct holding *holding = holder ? holder->newest : NULL; holding;
 	     holding = holding->older)
 		if (!holding->until && holding->stored->list != pods->list)
-			end(pods, holding->stored, when);
+			end(holding->stored, when, false);
 }
 
-static void forget_address(struct pods *pods, const struct address *address,
-			   const struct stored *stored)
+static void forget_holdings(struct pods *pods, struct stored *stored)
 {
-	struct holder *holder = holder_of(pods, address, false);
-	struct holding **at = holder ? &holder->newest : NULL, *holding;
+	while (stored->holdings) {
+		struct holding *holding = stored->holdings, **at = &holding->holder->newest;
 
-	while (at && *at) {
-		holding = *at;
-		if (holding->stored != stored) {
-			at = &holding->older;
-			continue;
-		}
+		while (*at != holding)
+			at = &(*at)->older;
 		*at = holding->older;
+		if (!holding->holder->newest) {
+			HASH_DELETE(hh, pods->holders, holding->holder);
+			free(holding->holder);
+		}
+		stored->holdings = holding->next;
 		free(holding);
-	}
-	if (holder && !holder->newest) {
-		HASH_DELETE(hh, pods->holders, holder);
-		free(holder);
 	}
 }
 
@@ -329,8 +331,7 @@ void pods_expire(struct pods *pods, int64_t now)
 	HASH_ITER (hh, pods->pods, stored, next) {
 		if (!stored->pod.ended || stored->named || stored->pod.ended + REMEMBERED > now)
 			continue;
-		for (size_t i = 0; i < stored->pod.n_addresses; i++)
-			forget_address(pods, &stored->pod.addresses[i], stored);
+		forget_holdings(pods, stored);
 		HASH_DELETE(hh, pods->pods, stored);
 		stored_free(stored);
 	}
@@ -344,21 +345,11 @@ struct pods *pods_new(void)
 void pods_free(struct pods *pods)
 {
 	struct stored *stored, *next;
-	struct holder *holder, *next_holder;
 
 	if (!pods)
 		return;
-	HASH_ITER (hh, pods->holders, holder, next_holder) {
-		while (holder->newest) {
-			struct holding *holding = holder->newest;
-
-			holder->newest = holding->older;
-			free(holding);
-		}
-		HASH_DELETE(hh, pods->holders, holder);
-		free(holder);
-	}
 	HASH_ITER (hh, pods->pods, stored, next) {
+		forget_holdings(pods, stored);
 		HASH_DELETE(hh, pods->pods, stored);
 		stored_free(stored);
 	}

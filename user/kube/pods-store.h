@@ -27,7 +27,8 @@ struct node {
 
 struct stored {
 	struct pod pod;
-	uint32_t list;     /* the last list that had it */
+	struct holding *holdings; /* all that it has or had */
+	uint32_t list;            /* the last list that had it */
 	bool named;        /* somebody has its pod_name: it is never freed before the store */
 	UT_hash_handle hh; /* by UID */
 	char text[];       /* strings of its own */
@@ -36,9 +37,12 @@ struct stored {
 /* For how long a pod had an address. */
 struct holding {
 	struct stored *stored;
+	struct holder *holder;
+	struct holding *next;  /* of the same pod */
 	struct holding *older; /* of the same address, by `from` */
 	int64_t from;
 	int64_t until; /* 0: it still has it */
+	bool exact;    /* it had it until then, and not only until we heard of the end */
 };
 
 struct holder {

@@ -18,8 +18,9 @@ static const struct pod_name *hand_out(struct stored *stored)
 	return &stored->pod.name;
 }
 
+/* *doubt: it may be this one, or the one before, of which is only known that it had ended later. */
 static struct holding *holding_at(const struct pods *pods, const struct address *address,
-				  int64_t when)
+				  int64_t when, bool *doubt)
 {
 	struct holder *holder;
 	struct holding *holding;
@@ -28,27 +29,36 @@ static struct holding *holding_at(const struct pods *pods, const struct address 
 	holding = holder ? holder->newest : NULL;
 	while (holding && (holding->from > when || (holding->until && holding->until <= when)))
 		holding = holding->older;
-	/* the one before is only known to have ended later */
+	*doubt = false;
 	for (struct holding *before = holding ? holding->older : NULL; before;
 	     before = before->older)
-		if (before->until > when)
-			return NULL;
+		*doubt = *doubt || before->until > when;
 	return holding;
 }
 
 const struct pod_name *pods_by_address(const struct pods *pods, const struct address *address,
 				       int64_t when)
 {
-	struct holding *holding = holding_at(pods, address, when);
+	bool doubt;
+	struct holding *holding = holding_at(pods, address, when, &doubt);
 
-	return holding ? hand_out(holding->stored) : NULL;
+	return holding && !doubt ? hand_out(holding->stored) : NULL;
+}
+
+int64_t pods_address_doubt(const struct pods *pods, const struct address *address, int64_t when)
+{
+	bool doubt;
+	struct holding *holding = holding_at(pods, address, when, &doubt);
+
+	return doubt ? holding->from : 0;
 }
 
 int64_t pods_address_since(const struct pods *pods, const struct address *address, int64_t when)
 {
-	struct holding *holding = holding_at(pods, address, when);
+	bool doubt;
+	struct holding *holding = holding_at(pods, address, when, &doubt);
 
-	return holding ? holding->from : 0;
+	return holding && !doubt ? holding->from : 0;
 }
 
 bool pods_had_address(const struct pods *pods, const struct address *address)

@@ -58,9 +58,11 @@ int pods_read_file(struct pods *pods, const char *path, char *error, size_t erro
 void pods_list_begin(struct pods *pods);
 void pods_list_end(struct pods *pods, int64_t now);
 
-/* The pod is gone: its addresses may be another's from then on. It is still found for times before.
+/*
+ * The pod is gone: its addresses may be another's from then on. It is still found for times before.
+ * `exact`: that is when it ended, and not only when we heard of it.
  */
-void pods_gone(struct pods *pods, const char *uid, int64_t when);
+void pods_gone(struct pods *pods, const char *uid, int64_t when, bool exact);
 
 /* Of those with this address, who were not put since pods_list_begin() have it no more. */
 void pods_release(struct pods *pods, const struct address *address, int64_t when);
@@ -79,6 +81,9 @@ int pods_put_node(struct pods *pods, const struct address *address, const char *
  */
 const struct pod_name *pods_by_address(const struct pods *pods, const struct address *address,
 				       int64_t when);
+
+/* When it may have been either of two: since when; else 0. */
+int64_t pods_address_doubt(const struct pods *pods, const struct address *address, int64_t when);
 
 /* Since when that pod has had it (ns since 1970, UTC); 0: not known. */
 int64_t pods_address_since(const struct pods *pods, const struct address *address, int64_t when);

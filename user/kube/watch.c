@@ -19,8 +19,10 @@
 #define WATCH_S 240
 /* What is only listed is listed this often at most. */
 #define AGAIN_NS (300 * UINT64_C(1000000000))
-/* One that lasted so long was no failure, whatever came. */
-#define LONG_NS (10 * UINT64_C(1000000000))
+/* One that lasts so long is no failure, whatever comes. */
+#define LASTS_MS 10000
+/* After so many failures in a row that the server answers it is asked for a list again. */
+#define FAILURES 3
 
 enum state {
 	LISTING,
@@ -46,6 +48,7 @@ struct kube_watch {
 	bool heard;     /* something came in this watch */
 	uint64_t began; /* this watch */
 	uint32_t pause_ms;
+	uint32_t failures; /* of watches, in a row */
 	uint64_t failing_since;
 	long status;
 	char trouble[768];
@@ -110,9 +113,12 @@ static void pause_for_a_while(struct kube_watch *watch)
 	kube_timer_start(watch->client, &watch->timer, ms, resume, watch);
 }
 
+/* A watch that tells something, or that lasts, is what shows that all is well: not that a list was
+ * had. */
 static void went_well(struct kube_watch *watch)
 {
 	watch->pause_ms = PAUSE_MIN_MS;
+	watch->failures = 0;
 	watch->failing_since = 0;
 	watch->trouble[0] = '\0';
 	watch->status = 0;
@@ -126,7 +132,7 @@ static void failed(struct kube_watch *watch, const char *verb, const struct kube
 	if (outcome->status == 403)
 		kube_forbidden(&watch->collection, verb, outcome->error, watch->trouble,
 			       sizeof(watch->trouble));
-	else
+	else if (outcome->r != -EREMOTEIO) /* then the server's own words are there already */
 		snprintf(watch->trouble, sizeof(watch->trouble), "asking the API to %s %s: %s%s",
 			 verb, watch->collection.resource, outcome->error,
 			 outcome->status == 401
@@ -201,13 +207,14 @@ static void list_done(void *arg, const struct kube_outcome *outcome)
 		r = page_ended(watch, &last);
 	json_stream_deinit(&watch->stream);
 	if (outcome->status == 410 && watch->next) {
-		/* Compacted meanwhile. The answer has a token to go on with: as of a later moment,
-		 * but the watch begins at that moment, too. */
-		set_text(&watch->next, metadata_text(outcome->body, "continue"));
-		list_go(watch);
+		/* Compacted meanwhile. The answer has a token to go on with, but what changed on
+		 * the pages before would be in neither the list nor the watch. */
+		set_text(&watch->next, NULL);
+		pause_for_a_while(watch);
 		return;
 	}
-	if (outcome->status == 404 && watch->ops->missing) {
+	/* later it is somebody else's word than the API server's */
+	if (outcome->status == 404 && watch->ops->missing && !watch->synced) {
 		watch->state = ENDED;
 		watch->ops->missing(watch->arg);
 		return;
@@ -221,7 +228,6 @@ static void list_done(void *arg, const struct kube_outcome *outcome)
 		failed(watch, "list", &broken);
 		return;
 	}
-	went_well(watch);
 	if (!last) {
 		list_go(watch);
 		return;
@@ -229,6 +235,7 @@ static void list_done(void *arg, const struct kube_outcome *outcome)
 	watch->synced = true;
 	watch->ops->list_ended(watch->arg);
 	if (watch->collection.only_list) {
+		went_well(watch);
 		watch->state = ENDED;
 		watch->began = monotonic_ns();
 		set_text(&watch->version, NULL);
@@ -298,6 +305,8 @@ static int take_line(void *arg, const char *text, size_t length)
 		/* of a BOOKMARK that is all there is */
 		set_text(&watch->version, metadata_text(object, "resourceVersion"));
 		watch->heard = true;
+		if (watch->failing_since)
+			went_well(watch);
 	}
 	json_decref(line);
 	return r;
@@ -309,29 +318,30 @@ static void watch_done(void *arg, const struct kube_outcome *outcome)
 
 	watch->request = NULL;
 	json_stream_deinit(&watch->stream);
+	kube_timer_stop(watch->client, &watch->timer);
 	if (outcome->status == 410 || watch->expired || !watch->version) {
 		watch->expired = false;
 		set_text(&watch->version, NULL);
-		/* at once for the first, since it is nothing unusual */
-		if (watch->heard || watch->pause_ms == PAUSE_MIN_MS) {
-			watch->pause_ms *= 2;
-			list_go(watch);
-		} else {
-			pause_for_a_while(watch);
-		}
+		pause_for_a_while(watch);
 		return;
 	}
 	if (outcome->status == 200 && (!outcome->r || watch->heard)) {
 		/* the server's time was up, or the connection broke: go on where it stopped */
-		if (watch->heard || monotonic_ns() - watch->began > LONG_NS)
+		if (watch->heard)
 			went_well(watch);
 		pause_for_a_while(watch);
 		return;
 	}
-	/* from a version that may be anything by now */
-	if (outcome->r == -EBADMSG)
+	/* it may be the version that the server can't do anything with */
+	if (outcome->r == -EBADMSG || (outcome->status && outcome->status != 403 &&
+				       outcome->status != 429 && ++watch->failures >= FAILURES))
 		set_text(&watch->version, NULL);
 	failed(watch, "watch", outcome);
+}
+
+static void lasts(void *arg)
+{
+	went_well(arg);
 }
 
 static void watch_go(struct kube_watch *watch)
@@ -354,6 +364,8 @@ static void watch_go(struct kube_watch *watch)
 	free(path);
 	if (!watch->request)
 		pause_for_a_while(watch);
+	else
+		kube_timer_start(watch->client, &watch->timer, LASTS_MS, lasts, watch);
 }
 
 /* --- the watch --- */
