@@ -218,6 +218,29 @@ static void late_names_by_address(void **state)
 	ledger_free(ledger);
 }
 
+/* A call that may have been another pod's is not the first one's. */
+static void a_name_that_became_doubtful(void **state)
+{
+	struct ledger *ledger = ledger_new(20);
+	struct who doubtful = unknown;
+	struct caller_key key = key_of(1);
+	struct caller_counts counts = counts_of(7);
+
+	(void)state;
+	counts.last = 5000000000;
+	assert_int_equal(
+		ledger_update(ledger, &key, &counts, &(struct who){CLASS_WORKLOAD, &pods[0]}), 1);
+	/* it began in the same second: that is told no better */
+	doubtful.doubt = 4500000000;
+	assert_int_equal(ledger_update(ledger, &key, &counts, &doubtful), 0);
+	assert_int_equal(opened_by(ledger, &pods[0]), 7);
+	doubtful.doubt = 3500000000;
+	assert_int_equal(ledger_update(ledger, &key, &counts, &doubtful), 0);
+	assert_int_equal(opened_by(ledger, &pods[0]), 0);
+	assert_int_equal(attributed(ledger), 7);
+	ledger_free(ledger);
+}
+
 static void beyond_the_limit(void **state)
 {
 	struct ledger *ledger = ledger_new(2);
@@ -510,6 +533,7 @@ int main(void)
 		cmocka_unit_test(identity_changes),
 		cmocka_unit_test(late_names),
 		cmocka_unit_test(late_names_by_address),
+		cmocka_unit_test(a_name_that_became_doubtful),
 		cmocka_unit_test(beyond_the_limit),
 		cmocka_unit_test(identity_changes_at_the_limit),
 		cmocka_unit_test(limit_of_nothing),

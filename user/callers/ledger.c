@@ -126,6 +126,17 @@ static void row_set_counts(struct row *row, const struct caller_counts *counts)
 }
 
 /*
+ * It was named after a pod, and now it turns out that another may have called from that address:
+ * then its last call can't be told from that one's. Starts of pods are told in whole seconds.
+ */
+static bool row_doubtful(const struct row *row, const struct who *who)
+{
+	return row->who.pod && !who->pod && !row->who.pod_uid && who->doubt &&
+	       who->doubt != INT64_MAX &&
+	       (int64_t)row->counts.last > who->doubt + INT64_C(1000000000);
+}
+
+/*
  * Names come late: the API tells of a pod after it has begun to call. So a row that was named by
  * its address takes the name of whoever had that address for all that was counted in it: of a pod,
  * if it was nobody's, or if this one started after the one that it was named after. That there is
@@ -139,6 +150,8 @@ static bool row_named_late(const struct row *row, const struct who *who, bool op
 	/* a process's cgroup tells more than its address */
 	if (row->who.pod_uid || who->pod_uid)
 		return false;
+	if (!who->pod && row_doubtful(row, who))
+		return true;
 	if (!who->pod)
 		return row->who.pod ? !opened : true;
 	if (row->who.pod)
@@ -159,7 +172,7 @@ static bool row_take_name(struct row *row, const struct who *who, bool opened)
 
 	if (!same && !same_process && !row_named_late(row, who, opened))
 		return false;
-	if (same || !row->who.pod || who->pod)
+	if (same || !row->who.pod || who->pod || row_doubtful(row, who))
 		row->who = *who;
 	return true;
 }

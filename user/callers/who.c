@@ -41,6 +41,7 @@ struct who who_decide(const struct evidence *evidence)
 	who.cgroup_path = evidence->cgroup_path;
 	who.since =
 		who.pod && who.pod == evidence->pod_by_address ? evidence->pod_since : INT64_MIN;
+	who.doubt = who.pod || !evidence->doubt_since ? INT64_MAX : evidence->doubt_since;
 	return who;
 }
 

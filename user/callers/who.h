@@ -45,6 +45,8 @@ struct evidence {
 	const char *cgroup_pod_uid;
 	/* since when that pod has had it; CLOCK_MONOTONIC ns, may be before 0; INT64_MIN: always */
 	int64_t pod_since;
+	/* the address may have been either of two pods': since when, likewise; INT64_MAX: no */
+	int64_t doubt_since;
 	const char *node_name; /* the node whose address the peer has, or NULL */
 	uint32_t node_netns;   /* inode number of this node's own network namespace */
 	bool pods_known;       /* there is a list of pods to look in */
@@ -60,6 +62,8 @@ struct who {
 	/* Since when the peer's address is theirs, where only that tells who it is: what was
 	 * counted before is not theirs. As pod_since. */
 	int64_t since;
+	/* Who had the address from then on can't be told; INT64_MAX: it can. */
+	int64_t doubt;
 };
 
 /* The rules of design section 4, in their order. Pure. */

@@ -50,8 +50,10 @@ static uint32_t up(void *arg, const struct kube_endpoint *endpoint)
 		cluster->changed = true;
 		say(cluster, "came", index);
 	}
-	if (r && !cluster->r)
-		cluster->r = r;
+	/* it is on the list, and not watched */
+	if (r && cluster->target->n_endpoints > index)
+		cluster->target->endpoints[index].until = cluster->target->endpoints[index].since;
+	cluster->unwatched += r != 0;
 	return r ? UINT32_MAX : (uint32_t)index;
 }
 
@@ -61,11 +63,12 @@ static void down(void *arg, uint32_t index)
 
 	if (index >= cluster->target->n_endpoints)
 		return;
-	if (cluster->capture) {
-		capture_endpoint_remove(cluster->capture, index);
-		say(cluster, "gone", index);
-	}
 	cluster->target->endpoints[index].until = monotonic_ns();
+	if (!cluster->capture)
+		return;
+	capture_endpoint_remove(cluster->capture, index);
+	cluster->changed = true;
+	say(cluster, "gone", index);
 }
 
 static const struct kube_follow_ops follow_ops = {up, down, NULL};
@@ -212,23 +215,44 @@ int cluster_fd(const struct cluster *cluster)
 	return cluster->kube ? kube_fd(cluster->kube) : -1;
 }
 
-void cluster_run(struct cluster *cluster)
+/*
+ * An endpoint is watched from when its loopback addresses are, too, and what was open before is
+ * known. That looks into all namespaces, so it may take a hundredth of the time; those that come in
+ * between wait for the next.
+ */
+static int settle(struct cluster *cluster)
+{
+	uint64_t start = monotonic_ns(), end;
+	int r;
+
+	if (!cluster->changed || start < cluster->next_settle)
+		return 0;
+	cluster->changed = false;
+	r = capture_endpoints_changed(cluster->capture);
+	end = monotonic_ns();
+	cluster->next_settle = end + (end - start) * 100;
+	for (; cluster->settled < cluster->target->n_endpoints; cluster->settled++) {
+		struct endpoint *endpoint = &cluster->target->endpoints[cluster->settled];
+
+		if (endpoint->since && !endpoint->until)
+			endpoint->since = end;
+	}
+	return r;
+}
+
+int cluster_run(struct cluster *cluster)
 {
 	if (cluster->kube)
 		kube_run(cluster->kube);
+	return settle(cluster);
 }
 
 int cluster_tick(struct cluster *cluster)
 {
-	int r = cluster->r;
-
 	if (!cluster->kube)
 		return 0;
 	kube_tick(cluster->kube, monotonic_ns());
-	if (!r && cluster->changed)
-		r = capture_endpoints_changed(cluster->capture);
-	cluster->changed = false;
-	return r;
+	return settle(cluster);
 }
 
 void cluster_close(struct cluster *cluster)

@@ -18,7 +18,9 @@ struct cluster {
 	bool follows;            /* the target is the API's */
 	bool changed;            /* endpoints came, since the capture last looked */
 	bool say;                /* that they came and went, on standard error */
-	int r;                   /* what failed while they came */
+	uint64_t next_settle;    /* CLOCK_MONOTONIC ns */
+	size_t settled;          /* endpoints before this one are watched as a whole */
+	size_t unwatched;        /* endpoints that found no room in the kernel */
 };
 
 /*
@@ -37,9 +39,9 @@ void cluster_wait_for_names(struct cluster *cluster);
 
 /* -1: nothing to wait for. */
 int cluster_fd(const struct cluster *cluster);
-void cluster_run(struct cluster *cluster);
-
-/* Once a second or so: looks for what was open before at endpoints that came. 0 or -errno. */
+/* Both look for what was open before at endpoints that came. 0 or -errno. The second: once a second
+ * or so. */
+int cluster_run(struct cluster *cluster);
 int cluster_tick(struct cluster *cluster);
 
 /* After the ledger is gone. May be called twice. */

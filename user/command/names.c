@@ -84,7 +84,7 @@ static void find_pod(struct names *names, const struct address *peer, int64_t wh
 		     struct evidence *evidence)
 {
 	const char *uid = evidence->cgroup_pod_uid;
-	int64_t since = 0;
+	int64_t since = 0, doubt = 0;
 
 	if (names->pods) {
 		if (uid)
@@ -105,7 +105,9 @@ static void find_pod(struct names *names, const struct address *peer, int64_t wh
 		evidence->node_name = owner.node;
 		evidence->pods_known = owner.is == KUBE_OUTSIDE;
 		since = owner.since;
+		doubt = owner.doubt;
 	}
+	evidence->doubt_since = doubt ? doubt - names->realtime_offset : INT64_MAX;
 	evidence->pod_since = since ? since - names->realtime_offset : INT64_MIN;
 }
 

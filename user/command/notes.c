@@ -87,14 +87,21 @@ static void note_api(struct notes *notes, const struct kube *kube, uint64_t now)
 		note(notes, "%s.", kube_follow_note(follow));
 }
 
-void notes_make(struct notes *notes, const struct target *target, const struct kube *kube,
+void notes_make(struct notes *notes, const struct target *target, const struct cluster *cluster,
 		uint64_t now)
 {
+	const struct kube *kube = cluster->kube;
+
 	notes_deinit(notes);
 	note_pid_namespace(notes);
 	note_nodes(notes, target, kube);
 	if (kube)
 		note_api(notes, kube, now);
+	if (cluster->unwatched)
+		note(notes,
+		     "%zu endpoints came that found no room in the kernel's table, and are not watched; "
+		     "begin a new trace to watch them.",
+		     cluster->unwatched);
 }
 
 void notes_deinit(struct notes *notes)

@@ -7,16 +7,16 @@
 #include <stddef.h>
 
 #include "../callers/target.h"
-#include "../kube/kube.h"
+#include "cluster.h"
 
 struct notes {
 	char *text[12];
 	size_t n;
 };
 
-/* Fills *notes anew; all zero at first. `kube`: NULL if the API is not asked. `now`:
+/* Fills *notes anew; all zero at first. `now`:
  * CLOCK_MONOTONIC ns. */
-void notes_make(struct notes *notes, const struct target *target, const struct kube *kube,
+void notes_make(struct notes *notes, const struct target *target, const struct cluster *cluster,
 		uint64_t now);
 void notes_deinit(struct notes *notes);
 

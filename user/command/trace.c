@@ -32,6 +32,8 @@
 #define DRAIN_NS (50 * 1000000ULL)
 /* The table is drawn, and the counts are read, this often. */
 #define REFRESH_NS SECOND
+/* ... and when somebody's name ends, but not more often than that. */
+#define SOON_NS (100 * 1000000ULL)
 /* Sweeps and refreshes may take this part of the time: 1/200. */
 #define COST_PART 200
 
@@ -114,7 +116,7 @@ static int refresh(struct trace *trace)
 	if (!r)
 		r = capture_report(trace->capture, &trace->report);
 	trace->report.end_ns = now_ns(CLOCK_MONOTONIC);
-	notes_make(&trace->notes, &trace->target, trace->cluster.kube, trace->report.end_ns);
+	notes_make(&trace->notes, &trace->target, &trace->cluster, trace->report.end_ns);
 	trace->report.notes = (const char *const *)trace->notes.text;
 	trace->report.n_notes = trace->notes.n;
 	return r ? r : report_group(&trace->report, trace->ledger);
@@ -254,6 +256,15 @@ static int tick(struct trace *trace)
 	return 0;
 }
 
+/* Not at once: many may end at the same time. */
+static void refresh_soon(struct trace *trace)
+{
+	uint64_t soon = trace->report.end_ns + SOON_NS;
+
+	if (soon < trace->next_refresh)
+		trace->next_refresh = soon;
+}
+
 /* --- the loop --- */
 
 static int add(int epoll, int fd, uint32_t events)
@@ -314,9 +325,9 @@ static int loop(struct trace *trace, int signals)
 				if (read(drains, &expired, sizeof(expired)) < 0 && errno != EAGAIN)
 					r = -errno;
 			} else if (events[i].data.fd == api) {
-				cluster_run(&trace->cluster);
+				r = cluster_run(&trace->cluster);
 				if (kube_moved(trace->cluster.kube))
-					trace->next_refresh = 0;
+					refresh_soon(trace);
 			} else if (events[i].data.fd != capture_fd(trace->capture)) {
 				running = false; /* a signal, the end, or the reader has gone */
 			}
@@ -511,7 +522,7 @@ static int open_signals(void)
 
 static int run(struct trace *trace)
 {
-	int signals = open_signals(), r;
+	int signals = open_signals(), r, finished;
 
 	if (signals < 0)
 		return -errno;
@@ -534,7 +545,10 @@ static int run(struct trace *trace)
 	if (trace->progress)
 		fputs("\r\033[K", stderr);
 	close(signals);
-	return r ? r : finish(trace);
+	/* what was counted until then is told all the same */
+	finished = finish(trace);
+
+	return r ? r : finished;
 }
 
 static int prepare(struct trace *trace)

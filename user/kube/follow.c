@@ -72,6 +72,11 @@ static void pod_changed(void *arg, const struct pod *pod)
 	size_t n_ports = follow->wanted.port ? 1 : pod->n_ports;
 	bool member = is_member(follow, pod);
 
+	if (member && !n_ports && !follow->service.note[0])
+		snprintf(
+			follow->service.note, sizeof(follow->service.note),
+			"Pod %s names no TCP port, and is not watched: say which it is, with --port",
+			pod->name.pod);
 	members_begin(follow->members, pod->name.uid);
 	for (size_t i = 0; member && i < pod->n_addresses; i++)
 		for (size_t j = 0; j < n_ports; j++)
@@ -336,10 +341,14 @@ const char *kube_follow_error(const struct kube_follow *follow, uint64_t *since)
 	const struct kube_watch *watch =
 		follow->pods ? pod_watch_watch(follow->pods) : follow->slices;
 
+	const char *damaged;
+
 	*since = 0;
 	if (follow->state == FOLLOW_FAILED || follow->error[0])
 		return follow->error;
-	return watch ? kube_watch_trouble(watch, since) : NULL;
+	if (watch && kube_watch_trouble(watch, since))
+		return kube_watch_trouble(watch, since);
+	return follow->pods && pod_watch_damaged(follow->pods, &damaged) ? damaged : NULL;
 }
 
 long kube_follow_status(const struct kube_follow *follow)
@@ -364,6 +373,12 @@ size_t kube_follow_dialled(const struct kube_follow *follow, const uint16_t **po
 const char *kube_follow_note(const struct kube_follow *follow)
 {
 	return follow->service.note;
+}
+
+void kube_follow_expire(struct kube_follow *follow, int64_t now)
+{
+	if (follow->pods)
+		pods_expire(pod_watch_pods(follow->pods), now);
 }
 
 void kube_follow_tick(struct kube_follow *follow)

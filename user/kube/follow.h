@@ -76,6 +76,9 @@ size_t kube_follow_dialled(const struct kube_follow *follow, const uint16_t **po
 /* A sentence on what of the target is not watched (a UDP port, for example); "": nothing. */
 const char *kube_follow_note(const struct kube_follow *follow);
 
+/* Forgets pods that ended more than an hour ago. `now`: ns since 1970. */
+void kube_follow_expire(struct kube_follow *follow, int64_t now);
+
 /* Looks again at what was kept only since its pod was alive. */
 void kube_follow_tick(struct kube_follow *follow);
 

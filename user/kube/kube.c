@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
+#include <time.h>
 
 #include "access.h"
 #include "client.h"
@@ -17,6 +18,8 @@
 
 /* Our own addresses are read this often. */
 #define OWN_NS (10 * UINT64_C(1000000000))
+/* Pods that ended long ago are forgotten this often. */
+#define EXPIRE_NS (60 * UINT64_C(1000000000))
 
 struct kube {
 	struct kube_access *access;
@@ -25,6 +28,7 @@ struct kube {
 	char *found;         /* the node that has one of our addresses, if that is another name */
 	struct address *own; /* addresses of this node */
 	size_t n_own;
+	uint64_t expired;  /* when pods were forgotten last, likewise */
 	uint64_t own_read; /* when, CLOCK_MONOTONIC ns */
 	bool node_known;   /* it was given, or looked for among the addresses of nodes */
 	char *selector;    /* of the pods that are watched; NULL: all */
@@ -194,6 +198,20 @@ void kube_run(struct kube *kube)
 	kube_client_run(kube->client);
 }
 
+static void expire(struct kube *kube)
+{
+	struct timespec time;
+	int64_t now;
+
+	clock_gettime(CLOCK_REALTIME, &time);
+	now = (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+	pods_expire(pod_watch_pods(kube->pods), now);
+	if (kube->lookups)
+		lookups_expire(kube->lookups, now);
+	if (kube->follow)
+		kube_follow_expire(kube->follow, now);
+}
+
 void kube_tick(struct kube *kube, uint64_t now)
 {
 	if (now >= kube->own_read + OWN_NS) {
@@ -202,6 +220,10 @@ void kube_tick(struct kube *kube, uint64_t now)
 	}
 	if (!kube->node_known && kube_watch_synced(nodes_watch(kube->nodes)))
 		look_for_node(kube);
+	if (now >= kube->expired + EXPIRE_NS) {
+		kube->expired = now;
+		expire(kube);
+	}
 	if (kube->follow)
 		kube_follow_tick(kube->follow);
 }
@@ -264,7 +286,9 @@ struct kube_owner kube_by_address(struct kube *kube, const struct address *addre
 	const struct pod_name *pod = pods_by_address(pods, address, when);
 	bool known = kube_watch_synced(pod_watch_watch(kube->pods));
 	int64_t since = pods_address_since(pods, address, when);
+	int64_t doubt = pods_address_doubt(pods, address, when);
 	const char *node;
+	uint64_t failing;
 
 	if (!pod && more && !pods_had_address(pods, address)) {
 		pod = pods_by_address(more, address, when);
@@ -279,16 +303,19 @@ struct kube_owner kube_by_address(struct kube *kube, const struct address *addre
 		node = kube_node(kube);
 	if (node)
 		return (struct kube_owner){.is = KUBE_NODE, .node = node};
-	if (kube->lookups) {
-		pod = lookups_by_address(kube->lookups, address, when, &since, &known);
+	if (kube->lookups && !doubt) {
+		pod = lookups_by_address(kube->lookups, address, when, &since, &doubt, &known);
 		if (pod)
 			return (struct kube_owner){.is = KUBE_POD, .pod = pod, .since = since};
 		if (known)
 			nodes_refresh(kube->nodes);
 	}
+	/* what is not told is not known to be outside */
+	known = known && !kube_watch_trouble(pod_watch_watch(kube->pods), &failing) &&
+		!kube_watch_trouble(nodes_watch(kube->nodes), &failing);
 	if (!known || !kube_watch_synced(nodes_watch(kube->nodes)) ||
 	    pods_had_address(pods, address) || nodes_have_pod_address(kube->nodes, address))
-		return (struct kube_owner){.is = KUBE_UNKNOWN};
+		return (struct kube_owner){.is = KUBE_UNKNOWN, .doubt = doubt};
 	return (struct kube_owner){.is = KUBE_OUTSIDE};
 }
 
@@ -350,6 +377,10 @@ size_t kube_troubles(const struct kube *kube, struct kube_trouble *out, size_t m
 		text = lookups_trouble(kube->lookups, &since);
 		n = add_trouble(out, n, max, text, since);
 	}
+	if (pod_watch_damaged(kube->pods, &text))
+		n = add_trouble(out, n, max, text, 0);
+	if (kube->lookups && lookups_dropped(kube->lookups))
+		n = add_trouble(out, n, max, "there are too many addresses to ask for", 0);
 	return n;
 }
 

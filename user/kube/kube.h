@@ -51,6 +51,7 @@ struct kube_owner {
 	enum kube_address is;
 	const struct pod_name *pod;
 	int64_t since; /* of the pod: when it got the address; 0: not known */
+	int64_t doubt; /* it may have been either of two pods: since when; 0: no */
 	const char *node;
 };
 

@@ -17,16 +17,20 @@
 
 /* Addresses remembered; what comes then is not asked for. */
 #define MAX_ADDRESSES 65536
-/* An answer is good for so long. */
-#define FRESH_NS (30 * UINT64_C(1000000000))
+/* After an answer the same is not asked for so long, whoever calls. */
+#define FRESH_NS (5 * INT64_C(1000000000))
+/* Pauses after failures, each twice the one before. */
+#define PAUSE_MIN_MS 1000
+#define PAUSE_MAX_MS 30000
 /* Questions a second, at most; and one at a time. */
 #define PER_SECOND 10
 
 struct lookup {
 	struct lookups *lookups;
 	struct address address;
-	uint64_t answered; /* CLOCK_MONOTONIC ns; 0: not yet */
-	bool waiting;      /* in the queue, or asked */
+	int64_t answered; /* ns since 1970, when it was asked; 0: not yet */
+	int64_t asked;
+	bool waiting; /* in the queue, or asked */
 	struct kube_request *request;
 	struct json_stream stream;
 	struct lookup *next; /* in the queue */
@@ -42,6 +46,7 @@ struct lookups {
 	bool asking;
 	struct kube_timer timer;
 	bool paused;
+	uint32_t pause_ms;
 	uint64_t dropped;
 	uint64_t failing_since;
 	char trouble[512];
@@ -95,14 +100,17 @@ static void failed(struct lookups *lookups, const struct kube_outcome *outcome)
 			       sizeof(lookups->trouble));
 	else
 		snprintf(lookups->trouble, sizeof(lookups->trouble),
-			 "asking the API for the pod of an address: %s", outcome->error);
+			 "asking the API for the pod of an address: %s",
+			 *outcome->error ? outcome->error : "the answer is no list");
 }
 
 static void done(void *arg, const struct kube_outcome *outcome)
 {
 	struct lookup *lookup = arg;
 	struct lookups *lookups = lookup->lookups;
-	bool well = !outcome->r && outcome->status == 200;
+	size_t length;
+	bool whole = json_stream_rest(&lookup->stream, &length);
+	bool well = !outcome->r && outcome->status == 200 && whole;
 
 	lookup->request = NULL;
 	lookup->waiting = false;
@@ -110,11 +118,15 @@ static void done(void *arg, const struct kube_outcome *outcome)
 	json_stream_deinit(&lookup->stream);
 	if (well) {
 		pods_release(lookups->pods, &lookup->address, (int64_t)clock_ns(CLOCK_REALTIME));
-		lookup->answered = clock_ns(CLOCK_MONOTONIC);
+		lookup->answered = lookup->asked;
 		lookups->failing_since = 0;
+		lookups->pause_ms = PAUSE_MIN_MS;
 	} else {
 		failed(lookups, outcome);
 		queue(lookup);
+		lookups->pause_ms *= 2;
+		if (lookups->pause_ms > PAUSE_MAX_MS)
+			lookups->pause_ms = PAUSE_MAX_MS;
 	}
 	go(lookups);
 }
@@ -131,6 +143,7 @@ static void ask(struct lookup *lookup)
 	free(escaped);
 	/* what this answer does not have is gone: see pods_release() */
 	pods_list_begin(lookup->lookups->pods);
+	lookup->asked = (int64_t)clock_ns(CLOCK_REALTIME);
 	json_stream_init_list(&lookup->stream, take_pod, lookup);
 	lookup->request =
 		escaped ? kube_get(lookup->lookups->client, path, false, &ops, lookup) : NULL;
@@ -160,7 +173,10 @@ static void go(struct lookups *lookups)
 		lookups->last = &lookups->first;
 	lookups->paused = true;
 	kube_timer_start(lookups->client, &lookups->timer,
-			 lookups->failing_since ? 2000 : 1000 / PER_SECOND, resume, lookups);
+			 lookups->failing_since
+				 ? lookups->pause_ms / 2 + arc4random_uniform(lookups->pause_ms / 2)
+				 : 1000 / PER_SECOND,
+			 resume, lookups);
 	ask(lookup);
 }
 
@@ -185,21 +201,28 @@ static struct lookup *lookup_new(struct lookups *lookups, const struct address *
 }
 
 const struct pod_name *lookups_by_address(struct lookups *lookups, const struct address *address,
-					  int64_t when, int64_t *since, bool *known)
+					  int64_t when, int64_t *since, int64_t *doubt, bool *known)
 {
 	struct lookup *lookup;
 
 	HASH_FIND(hh, lookups->all, address, sizeof(*address), lookup);
 	if (!lookup)
 		lookup = lookup_new(lookups, address);
-	*known = lookup && lookup->answered;
-	if (lookup && !lookup->waiting &&
-	    (!lookup->answered || lookup->answered + FRESH_NS < clock_ns(CLOCK_MONOTONIC))) {
+	*known = lookup && lookup->answered > when;
+	/* what was true before it called need not be now */
+	if (lookup && !lookup->waiting && !*known &&
+	    lookup->answered + FRESH_NS < (int64_t)clock_ns(CLOCK_REALTIME)) {
 		queue(lookup);
 		go(lookups);
 	}
 	*since = pods_address_since(lookups->pods, address, when);
+	*doubt = pods_address_doubt(lookups->pods, address, when);
 	return pods_by_address(lookups->pods, address, when);
+}
+
+void lookups_expire(struct lookups *lookups, int64_t now)
+{
+	pods_expire(lookups->pods, now);
 }
 
 struct lookups *lookups_new(struct kube_client *client)
@@ -210,6 +233,7 @@ struct lookups *lookups_new(struct kube_client *client)
 		return NULL;
 	lookups->client = client;
 	lookups->last = &lookups->first;
+	lookups->pause_ms = PAUSE_MIN_MS;
 	lookups->pods = pods_new();
 	lookups->reader = pod_reader_new();
 	if (lookups->pods && lookups->reader)

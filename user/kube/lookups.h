@@ -23,11 +23,16 @@ void lookups_free(struct lookups *lookups);
 
 /*
  * The pod that held the address at `when` (ns since 1970), as far as was asked; NULL: none, or not
- * known. Asks, or asks again, when the last answer is older than a little while. *since: as of
- * pods_address_since(); *known: there was an answer.
+ * known. Asks if the last answer is older than `when`, and not from just now. *since, *doubt: as of
+ * pods_address_since() and pods_address_doubt(); *known: there was an answer that is newer than
+ * `when`.
  */
 const struct pod_name *lookups_by_address(struct lookups *lookups, const struct address *address,
-					  int64_t when, int64_t *since, bool *known);
+					  int64_t when, int64_t *since, int64_t *doubt,
+					  bool *known);
+
+/* Forgets pods that ended more than an hour ago. `now`: ns since 1970. */
+void lookups_expire(struct lookups *lookups, int64_t now);
 
 /* The last question that failed, if the last one did: a sentence; NULL: it went well. `since` as of
  * kube_watch_trouble(). */
