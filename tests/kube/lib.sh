@@ -118,7 +118,7 @@ kubectl() {
 api() {
   local method=$1 path=$2
   shift 2
-  nsenter "--net=/proc/$KUBE_PID/ns/net" -- curl -sS --fail-with-body -X "$method" --cacert "$KUBE_DIR/pki/ca.crt" \
+  nsenter "--net=/proc/$KUBE_PID/ns/net" -- curl -sS --fail-with-body --retry 5 -X "$method" --cacert "$KUBE_DIR/pki/ca.crt" \
     --cert "$KUBE_DIR/pki/admin.crt" --key "$KUBE_DIR/pki/admin.key" "$@" "https://$KUBE_SERVER:6443$path"
 }
 
