@@ -154,3 +154,19 @@ LIST
     caller_is login-main opened=5
   )
 }
+
+@test "only the CA of the kubeconfig is trusted, not those of the system" {
+  kubeconfig "$T/config" cert
+  openssl req -x509 -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$T/other.key" -subj /CN=other \
+    -days 2 -out "$T/other.crt" 2>/dev/null
+  kubectl_config "$T/config" set-cluster kube --certificate-authority="$T/other.crt" --embed-certs=true
+  in_pod node bash -euc '
+    mount -t tmpfs certs /etc/ssl/certs
+    cp "$1" "/etc/ssl/certs/$(openssl x509 -noout -hash -in "$1").0"
+    cp "$1" /etc/ssl/certs/ca-certificates.crt' trust "$KUBE_DIR/pki/ca.crt"
+  trace_start --port "$PORT" --kubeconfig "$T/config" --node node-a
+  client_run calls login --to 100.96.0.2 --connections 5
+  trace_stop
+  same opened "$(total opened)" 5
+  jq -e '.coverage.notes | any(test("asking the API to list pods: .*certificate"))' "$T/out.json"
+}
