@@ -17,7 +17,7 @@ last=$((PODS - 1))
 address=100.$((96 + (last + 2) / 65536)).$(((last + 2) / 256 % 256)).$(((last + 2) % 256))
 pod_add c 100.96.0.3
 pod_address c "$address"
-in_pod node ip route add 100.97.0.0/16 via 100.96.0.3
+in_pod s ip route add 100.97.0.0/16 via 100.96.0.3
 server_start s
 
 measure() { # WHAT ARGS...: of the API server

@@ -236,7 +236,7 @@ size_t kube_troubles(const struct kube *kube, struct kube_trouble *out, size_t m
 	uint64_t since = 0;
 	size_t n = 0;
 
-	text = kube_watch_trouble(pod_watch_watch(kube->pods), &since);
+	text = pod_watch_trouble(kube->pods, &since);
 	n = add_trouble(out, n, max, text, since);
 	text = kube_watch_trouble(nodes_watch(kube->nodes), &since);
 	n = add_trouble(out, n, max, text, since);

@@ -56,6 +56,7 @@ static uint64_t clock_ns(clockid_t clock)
 }
 
 static void go(struct lookups *lookups);
+static void resume(void *arg);
 
 static void queue(struct lookup *lookup)
 {
@@ -115,6 +116,11 @@ static void done(void *arg, const struct kube_outcome *outcome)
 	} else {
 		failed(lookups, outcome);
 		queue(lookup);
+	}
+	if (outcome->retry_ms) {
+		lookups->paused = true;
+		kube_timer_start(lookups->client, &lookups->timer, outcome->retry_ms, resume,
+				 lookups);
 	}
 	go(lookups);
 }

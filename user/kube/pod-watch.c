@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "pod-watch.h"
 
-#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 #include "json-memory.h"
@@ -75,20 +74,29 @@ const char *pod_reader_error(const struct pod_reader *reader)
 
 /* --- the watch --- */
 
+static uint64_t monotonic_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
 struct pod_watch {
 	struct kube_watch *watch;
 	struct pods *pods;
 	struct pod_reader *reader;
 	const struct pod_watch_ops *ops;
 	void *arg;
-	uint64_t damaged;
-	char why[512];
+	uint64_t damaged; /* CLOCK_MONOTONIC ns: since the first that is no pod; 0: all are */
+	char why[600];
 };
 
 static void list_begins(void *arg)
 {
 	struct pod_watch *watch = arg;
 
+	watch->damaged = 0;
 	pods_list_begin(watch->pods);
 }
 
@@ -109,8 +117,11 @@ static void take(void *arg, enum kube_event event, const json_t *object)
 	const char *uid;
 
 	if (pod_reader_put(watch->reader, watch->pods, object, event == KUBE_DELETED, &uid)) {
-		if (!watch->damaged++)
-			strcpy(watch->why, watch->reader->error);
+		if (!watch->damaged) {
+			watch->damaged = monotonic_ns();
+			snprintf(watch->why, sizeof(watch->why), "a pod can't be read: %s",
+				 watch->reader->error);
+		}
 		return;
 	}
 	if (watch->ops && watch->ops->changed)
@@ -158,8 +169,12 @@ const struct kube_watch *pod_watch_watch(const struct pod_watch *watch)
 	return watch->watch;
 }
 
-uint64_t pod_watch_damaged(const struct pod_watch *watch, const char **why)
+const char *pod_watch_trouble(const struct pod_watch *watch, uint64_t *since)
 {
-	*why = watch->why;
-	return watch->damaged;
+	const char *trouble = kube_watch_trouble(watch->watch, since);
+
+	if (trouble || !watch->damaged)
+		return trouble;
+	*since = watch->damaged;
+	return watch->why;
 }
