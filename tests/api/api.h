@@ -32,10 +32,10 @@ void buffer_free(struct buffer *buffer);
 struct world {
 	uint64_t pods;
 	uint64_t nodes;
-	uint64_t late;      /* pods that come by the first events */
-	uint64_t events;    /* in all, the late ones among them */
-	uint32_t address;   /* of pod 0; the next has the next */
-	uint64_t large;     /* bytes that the pod `large_pod` has besides; 0: none is large */
+	uint64_t late;    /* pods that come by the first events */
+	uint64_t events;  /* in all, the late ones among them */
+	uint32_t address; /* of pod 0; the next has the next */
+	uint64_t large;   /* bytes that the pod `large_pod` has besides; 0: none is large */
 	uint64_t large_pod;
 };
 
@@ -59,18 +59,18 @@ void world_status(int code, const char *reason, const char *next, struct buffer 
 /* --- what is odd --- */
 
 enum odd {
-	ODD_LIST_STATUS,   /* list-429, list-500, list-302 …: this status */
+	ODD_LIST_STATUS, /* list-429, list-500, list-302 …: this status */
 	ODD_WATCH_STATUS,
 	ODD_LIST_410,      /* a page that is not the first: expired, and no way to go on */
 	ODD_LIST_410_NEXT, /* the same with a token to go on with */
 	ODD_LIST_BYTES,    /* in chunks of one byte */
 	ODD_LIST_GZIP,
-	ODD_LIST_CUT,      /* in the middle of an item */
-	ODD_LIST_ENDLESS,  /* after the last page comes the first */
+	ODD_LIST_CUT,     /* in the middle of an item */
+	ODD_LIST_ENDLESS, /* after the last page comes the first */
 	ODD_LIST_HTML,
 	ODD_LIST_EMPTY,
-	ODD_WATCH_410,     /* an ERROR event */
-	ODD_WATCH_CUT,     /* in the middle of the first line that is due */
+	ODD_WATCH_410, /* an ERROR event */
+	ODD_WATCH_CUT, /* in the middle of the first line that is due */
 	ODD_WATCH_HTML,
 	ODD_WATCH_UNKNOWN, /* an event of a type that there is not */
 	ODD_WATCH_DELETED, /* a pod that was never there */
@@ -89,17 +89,17 @@ uint64_t odd_taken(void);
 /* --- what was told --- */
 
 struct told {
-	uint64_t lists;   /* requests for a page of pods */
+	uint64_t lists;    /* requests for a page of pods */
 	uint64_t complete; /* last pages that were written whole */
 	uint64_t nodes;
 	uint64_t watches;
 	uint64_t others;
-	uint64_t early;      /* requests for what was refused, before Retry-After was over */
+	uint64_t early; /* requests for what was refused, before Retry-After was over */
 	uint64_t bytes;
-	uint64_t last_byte;  /* CLOCK_REALTIME ns: of the last page that was complete */
-	uint64_t due;        /* events, by the rate */
-	uint64_t sent;       /* events, the highest number in a socket */
-	uint64_t behind;     /* most events that were due and not in a socket */
+	uint64_t last_byte;   /* CLOCK_REALTIME ns: of the last page that was complete */
+	uint64_t due;         /* events, by the rate */
+	uint64_t sent;        /* events, the highest number in a socket */
+	uint64_t behind;      /* most events that were due and not in a socket */
 	uint64_t first_event; /* CLOCK_MONOTONIC ns */
 	uint64_t last_event;
 };
@@ -107,9 +107,9 @@ struct told {
 struct api {
 	struct world world;
 	struct told told;
-	uint64_t rate;      /* events a second */
-	uint64_t page;      /* pods of a page, at most; 0: as asked */
-	int retry_after;    /* s, with 429 and 503 */
+	uint64_t rate;   /* events a second */
+	uint64_t page;   /* pods of a page, at most; 0: as asked */
+	int retry_after; /* s, with 429 and 503 */
 };
 
 uint64_t clock_ns(int clock);

@@ -31,7 +31,7 @@ struct connection {
 	/* of a watch */
 	bool watch;
 	bool twice, cut, quiet;
-	uint64_t event; /* the last that was told */
+	uint64_t event;    /* the last that was told */
 	uint64_t bookmark; /* when the next is due */
 	int bookmarks;
 	struct connection *next;

@@ -115,7 +115,8 @@ void world_pod(const struct world *world, uint64_t number, uint64_t version, str
 	inet_ntop(AF_INET, &address, ip, sizeof(ip));
 	buffer_print(out,
 		     "{\"metadata\":{\"name\":\"app-%" PRIu64 "-5d4f8c7b9-%05" PRIx64
-		     "\",\"generateName\":\"app-%" PRIu64 "-5d4f8c7b9-\",\"namespace\":\"team-%" PRIu64
+		     "\",\"generateName\":\"app-%" PRIu64
+		     "-5d4f8c7b9-\",\"namespace\":\"team-%" PRIu64
 		     "\",\"uid\":\"89002bea-042c-421c-aaf2-%012" PRIx64
 		     "\",\"resourceVersion\":\"%" PRIu64 "\",\"creationTimestamp\":\"" TIME
 		     "\",\"labels\":{\"app\":\"app-%" PRIu64
@@ -150,13 +151,14 @@ void world_pod(const struct world *world, uint64_t number, uint64_t version, str
 
 void world_node(uint64_t number, struct buffer *out)
 {
-	buffer_print(out,
-		     "{\"metadata\":{\"name\":\"node-%" PRIu64
-		     "\",\"uid\":\"11112bea-042c-421c-aaf2-%012" PRIx64
-		     "\",\"resourceVersion\":\"7\"},\"spec\":{},\"status\":{\"addresses\":[{\"type\":"
-		     "\"InternalIP\",\"address\":\"192.0.2.%" PRIu64
-		     "\"},{\"type\":\"Hostname\",\"address\":\"node-%" PRIu64 "\"}]}}",
-		     number, number, number % 250, number);
+	buffer_print(
+		out,
+		"{\"metadata\":{\"name\":\"node-%" PRIu64
+		"\",\"uid\":\"11112bea-042c-421c-aaf2-%012" PRIx64
+		"\",\"resourceVersion\":\"7\"},\"spec\":{},\"status\":{\"addresses\":[{\"type\":"
+		"\"InternalIP\",\"address\":\"192.0.2.%" PRIu64
+		"\"},{\"type\":\"Hostname\",\"address\":\"node-%" PRIu64 "\"}]}}",
+		number, number, number % 250, number);
 }
 
 /* --- events --- */
@@ -209,11 +211,12 @@ void world_event(const struct world *world, uint64_t event, struct buffer *out)
 
 void world_bookmark(uint64_t version, struct buffer *out)
 {
-	buffer_print(out,
-		     "{\"type\":\"BOOKMARK\",\"object\":{\"kind\":\"Pod\",\"apiVersion\":\"v1\","
-		     "\"metadata\":{\"resourceVersion\":\"%" PRIu64
-		     "\",\"creationTimestamp\":null},\"spec\":{\"containers\":null},\"status\":{}}}\n",
-		     version);
+	buffer_print(
+		out,
+		"{\"type\":\"BOOKMARK\",\"object\":{\"kind\":\"Pod\",\"apiVersion\":\"v1\","
+		"\"metadata\":{\"resourceVersion\":\"%" PRIu64
+		"\",\"creationTimestamp\":null},\"spec\":{\"containers\":null},\"status\":{}}}\n",
+		version);
 }
 
 void world_status(int code, const char *reason, const char *next, struct buffer *out)

@@ -7,22 +7,14 @@
 #include "api.h"
 
 static const char *const names[ODDS] = {
-	[ODD_LIST_410] = "list-410",
-	[ODD_LIST_410_NEXT] = "list-410-continue",
-	[ODD_LIST_BYTES] = "list-bytes",
-	[ODD_LIST_GZIP] = "list-gzip",
-	[ODD_LIST_CUT] = "list-cut",
-	[ODD_LIST_ENDLESS] = "list-endless",
-	[ODD_LIST_HTML] = "list-html",
-	[ODD_LIST_EMPTY] = "list-empty",
-	[ODD_WATCH_410] = "watch-410",
-	[ODD_WATCH_CUT] = "watch-cut",
-	[ODD_WATCH_HTML] = "watch-html",
-	[ODD_WATCH_UNKNOWN] = "watch-unknown",
-	[ODD_WATCH_DELETED] = "watch-deleted",
-	[ODD_WATCH_TWICE] = "watch-twice",
-	[ODD_WATCH_QUIET] = "watch-quiet",
-	[ODD_WATCH_LARGE] = "watch-large",
+	[ODD_LIST_410] = "list-410",           [ODD_LIST_410_NEXT] = "list-410-continue",
+	[ODD_LIST_BYTES] = "list-bytes",       [ODD_LIST_GZIP] = "list-gzip",
+	[ODD_LIST_CUT] = "list-cut",           [ODD_LIST_ENDLESS] = "list-endless",
+	[ODD_LIST_HTML] = "list-html",         [ODD_LIST_EMPTY] = "list-empty",
+	[ODD_WATCH_410] = "watch-410",         [ODD_WATCH_CUT] = "watch-cut",
+	[ODD_WATCH_HTML] = "watch-html",       [ODD_WATCH_UNKNOWN] = "watch-unknown",
+	[ODD_WATCH_DELETED] = "watch-deleted", [ODD_WATCH_TWICE] = "watch-twice",
+	[ODD_WATCH_QUIET] = "watch-quiet",     [ODD_WATCH_LARGE] = "watch-large",
 };
 
 static struct {

@@ -99,13 +99,20 @@ static uint64_t count(const char *text)
 static uint16_t parse(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"port", required_argument, NULL, 'p'},   {"status", required_argument, NULL, 's'},
-		{"pods", required_argument, NULL, 'n'},   {"nodes", required_argument, NULL, 'm'},
-		{"page", required_argument, NULL, 'g'},   {"address", required_argument, NULL, 'a'},
-		{"late", required_argument, NULL, 'l'},   {"events", required_argument, NULL, 'e'},
-		{"rate", required_argument, NULL, 'r'},   {"large", required_argument, NULL, 'b'},
-		{"odd", required_argument, NULL, 'o'},    {"retry-after", required_argument, NULL, 't'},
-		{"help", no_argument, NULL, 'h'},         {},
+		{"port", required_argument, NULL, 'p'},
+		{"status", required_argument, NULL, 's'},
+		{"pods", required_argument, NULL, 'n'},
+		{"nodes", required_argument, NULL, 'm'},
+		{"page", required_argument, NULL, 'g'},
+		{"address", required_argument, NULL, 'a'},
+		{"late", required_argument, NULL, 'l'},
+		{"events", required_argument, NULL, 'e'},
+		{"rate", required_argument, NULL, 'r'},
+		{"large", required_argument, NULL, 'b'},
+		{"odd", required_argument, NULL, 'o'},
+		{"retry-after", required_argument, NULL, 't'},
+		{"help", no_argument, NULL, 'h'},
+		{},
 	};
 	uint64_t port = 0;
 	struct in_addr address;

@@ -54,7 +54,8 @@ struct trace {
 	bool failed_output;
 	uint64_t next_sweep; /* not before this time, by what the last one cost */
 	uint64_t next_refresh;
-	/* how long the loop was away from what it waits for, at the longest, and CPU time of that */
+	/* how long the loop was away from what it waits for, at the longest, and CPU time of that
+	 */
 	uint64_t longest_turn;
 	uint64_t longest_turn_cpu;
 };

@@ -42,7 +42,8 @@ void kube_client_run(struct kube_client *client);
 
 /*
  * Starts a GET of a path with its query: "/api/v1/pods?limit=500". `watch`: it goes on as long as
- * the server likes, but no longer than KUBE_WATCH_MAX_S; otherwise an answer that stops coming for 30 s is an error. NULL: no memory.
+ * the server likes, but no longer than KUBE_WATCH_MAX_S; otherwise an answer that stops coming for
+ * 30 s is an error. NULL: no memory.
  */
 #define KUBE_WATCH_MAX_S 400
 struct kube_request *kube_get(struct kube_client *client, const char *path, bool watch,

@@ -42,8 +42,8 @@ struct json_stream {
 void json_stream_init_list(struct json_stream *stream, json_stream_take *item, void *arg);
 void json_stream_init_lines(struct json_stream *stream, json_stream_take *item, void *arg);
 
-/* 0, what `item` returned, -E2BIG (all but the items is above JSON_STREAM_MAX), -EINVAL (nothing that JSON can begin
- * with), -ENOMEM. */
+/* 0, what `item` returned, -E2BIG (all but the items is above JSON_STREAM_MAX), -EINVAL (nothing
+ * that JSON can begin with), -ENOMEM. */
 int json_stream_feed(struct json_stream *stream, const char *bytes, size_t length);
 
 /*

@@ -186,8 +186,9 @@ struct kube_owner kube_by_address(struct kube *kube, const struct address *addre
 		if (known)
 			nodes_refresh(kube->nodes);
 	}
-	if (!known || !kube_watch_synced(nodes_watch(kube->nodes)) ||
-	    pods_had_address(pods, address) || nodes_have_pod_address(kube->nodes, address))
+	if (!known || pod_watch_left_out(kube->pods) ||
+	    !kube_watch_synced(nodes_watch(kube->nodes)) || pods_had_address(pods, address) ||
+	    nodes_have_pod_address(kube->nodes, address))
 		return (struct kube_owner){.is = KUBE_UNKNOWN};
 	return (struct kube_owner){.is = KUBE_OUTSIDE};
 }

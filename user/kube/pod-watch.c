@@ -103,10 +103,8 @@ static void list_begins(void *arg)
 static void list_ended(void *arg)
 {
 	struct pod_watch *watch = arg;
-	int64_t now = realtime_ns();
 
-	pods_list_end(watch->pods, now);
-	pods_expire(watch->pods, now);
+	pods_list_end(watch->pods, realtime_ns());
 	if (watch->ops && watch->ops->listed)
 		watch->ops->listed(watch->arg);
 }
@@ -126,6 +124,7 @@ static void take(void *arg, enum kube_event event, const json_t *object)
 	}
 	if (watch->ops && watch->ops->changed)
 		watch->ops->changed(watch->arg, pods_find(watch->pods, uid));
+	pods_expire(watch->pods, realtime_ns());
 }
 
 struct pod_watch *pod_watch_new(struct kube_client *client, const char *namespace,
@@ -167,6 +166,11 @@ struct pods *pod_watch_pods(const struct pod_watch *watch)
 const struct kube_watch *pod_watch_watch(const struct pod_watch *watch)
 {
 	return watch->watch;
+}
+
+bool pod_watch_left_out(const struct pod_watch *watch)
+{
+	return watch->damaged || kube_watch_left_out(watch->watch);
 }
 
 const char *pod_watch_trouble(const struct pod_watch *watch, uint64_t *since)

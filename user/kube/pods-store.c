@@ -6,6 +6,8 @@
 #include <string.h>
 
 #define REMEMBERED (INT64_C(3600) * 1000000000)
+/* So many are forgotten at once. */
+#define EXPIRED_AT_ONCE 100
 
 static const char *intern(struct pods *pods, const char *text)
 {
@@ -158,6 +160,8 @@ static void end(struct pods *pods, struct stored *stored, int64_t when)
 	if (pod->ended)
 		return;
 	pod->ended = when;
+	DL_DELETE(pods->live, stored);
+	DL_APPEND(pods->ended, stored);
 	for (size_t i = 0; i < pod->n_addresses; i++)
 		release(pods, &pod->addresses[i], stored, when);
 }
@@ -203,8 +207,10 @@ static struct stored *make(struct pods *pods, const struct pod_item *item)
 	if (!name->namespace || !name->kind)
 		goto failed;
 	HASH_ADD_KEYPTR(hh, pods->pods, name->uid, uid_length, stored);
-	if (stored->hh.tbl)
+	if (stored->hh.tbl) {
+		DL_APPEND(pods->live, stored);
 		return stored;
+	}
 failed:
 	free(stored);
 	return NULL;
@@ -248,6 +254,10 @@ int pods_put(struct pods *pods, const struct pod_item *item, int64_t now)
 	if (!stored || !node)
 		return -ENOMEM;
 	stored->list = pods->list;
+	if (!stored->pod.ended) {
+		DL_DELETE(pods->live, stored);
+		DL_APPEND(pods->live, stored);
+	}
 	stored->pod.name.node = node;
 	stored->pod.started = item->pod.started;
 	/* what has completed says nothing of who else has its address */
@@ -277,11 +287,8 @@ void pods_list_begin(struct pods *pods)
 
 void pods_list_end(struct pods *pods, int64_t now)
 {
-	struct stored *stored, *next;
-
-	HASH_ITER (hh, pods->pods, stored, next)
-		if (stored->list != pods->list)
-			end(pods, stored, now);
+	while (pods->live && pods->live->list != pods->list)
+		end(pods, pods->live, now);
 }
 
 void pods_release(struct pods *pods, const struct address *address, int64_t when)
@@ -324,10 +331,14 @@ static void stored_free(struct stored *stored)
 
 void pods_expire(struct pods *pods, int64_t now)
 {
-	struct stored *stored, *next;
+	struct stored *stored;
 
-	HASH_ITER (hh, pods->pods, stored, next) {
-		if (!stored->pod.ended || stored->named || stored->pod.ended + REMEMBERED > now)
+	for (int n = 0; n < EXPIRED_AT_ONCE; n++) {
+		stored = pods->ended;
+		if (!stored || stored->pod.ended + REMEMBERED > now)
+			return;
+		DL_DELETE(pods->ended, stored);
+		if (stored->named)
 			continue;
 		for (size_t i = 0; i < stored->pod.n_addresses; i++)
 			forget_address(pods, &stored->pod.addresses[i], stored);

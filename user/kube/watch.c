@@ -444,6 +444,11 @@ const char *kube_watch_trouble(const struct kube_watch *watch, uint64_t *since)
 	return failing ? watch->trouble : watch->large_since ? watch->large : NULL;
 }
 
+bool kube_watch_left_out(const struct kube_watch *watch)
+{
+	return watch->large_since;
+}
+
 long kube_watch_status(const struct kube_watch *watch)
 {
 	return watch->status;

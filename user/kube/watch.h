@@ -59,6 +59,9 @@ bool kube_watch_synced(const struct kube_watch *watch);
  * what to do; NULL: neither. `since`: CLOCK_MONOTONIC ns of the first failure in a row. */
 const char *kube_watch_trouble(const struct kube_watch *watch, uint64_t *since);
 
+/* Something of the list, or since, was too large. */
+bool kube_watch_left_out(const struct kube_watch *watch);
+
 /* HTTP status of that failure; 0: no answer came. */
 long kube_watch_status(const struct kube_watch *watch);
 
