@@ -109,10 +109,16 @@ $(LOAD): $(LOAD_OBJECTS)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -o $@ $^
 
-.PHONY: test test-unit test-cli test-node test-programs
+# An API server that tests can make odd.
+API := $(BUILD)/whocalls-api
+$(API): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/api/*.c))
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -o $@ $^ -lz
+
+.PHONY: test test-unit test-cli test-node test-api test-programs
 test:
 	$(Q)scripts/deps.sh build test
-	$(Q)$(MAKE) --no-print-directory --keep-going test-unit test-cli test-node
+	$(Q)$(MAKE) --no-print-directory --keep-going test-unit test-cli test-node test-api
 
 test-programs: $(BUILD)/whocalls $(LOAD)
 	@:
@@ -125,6 +131,10 @@ test-cli: test-programs
 
 test-node: test-programs
 	$(Q)WHOCALLS=$(abspath $(BUILD)/whocalls) LOAD=$(abspath $(LOAD)) scripts/run-bats.sh tests/node
+
+test-api: test-programs $(API)
+	$(Q)WHOCALLS=$(abspath $(BUILD)/whocalls) LOAD=$(abspath $(LOAD)) API=$(abspath $(API)) \
+		scripts/run-bats.sh tests/api
 
 # The same tests with the address, leak and undefined-behaviour sanitizers. Their reports go to files, so that none is
 # lost with a process whose status or standard error no test looks at. LeakSanitizer runs everywhere here: under unshare,
@@ -139,7 +149,7 @@ test-sanitizers:
 	$(Q)export ASAN_OPTIONS=detect_leaks=1:log_path=$(REPORTS)/report UBSAN_OPTIONS=print_stacktrace=1; \
 	$(MAKE) --no-print-directory --keep-going BUILD=build/sanitizers CFLAGS='-O1 -g -fno-omit-frame-pointer' \
 		SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined' \
-		test-unit test-cli test-node; status=$$?; \
+		test-unit test-cli test-node test-api; status=$$?; \
 	cat $(REPORTS)/* 2>/dev/null && echo "sanitizers: 0 passed, $$(ls $(REPORTS) | wc -l) failed, 0 skipped" && status=1; \
 	exit $$status
 
@@ -198,7 +208,7 @@ $(BUILD)/fuzz-%: $(BUILD)/tests/fuzz/fuzz-%.o $(OBJECTS)
 
 # --- checks, bench, demo ---
 
-.PHONY: check check-all everything format bench bench-kernels demo
+.PHONY: check check-all everything format bench bench-kube bench-kernels demo
 check:
 	$(Q)scripts/deps.sh build test check
 	$(Q)$(MAKE) --no-print-directory check-all
@@ -218,6 +228,12 @@ bench:
 	$(Q)$(MAKE) --no-print-directory test-programs $(BUILD)/bench/connections $(BUILD)/bench/empty
 	$(Q)WHOCALLS=$(abspath $(BUILD)/whocalls) LOAD=$(abspath $(LOAD)) BENCH=$(abspath $(BUILD)/bench) \
 		tests/bench/bench.sh
+
+# What names from a cluster of 100,000 pods cost; tests/bench/kube.sh tells what can be set.
+bench-kube:
+	$(Q)scripts/deps.sh build bench
+	$(Q)$(MAKE) --no-print-directory test-programs $(API)
+	$(Q)WHOCALLS=$(abspath $(BUILD)/whocalls) LOAD=$(abspath $(LOAD)) API=$(abspath $(API)) tests/bench/kube.sh
 
 # What a trace costs on kernels of tests/kernels/matrix, in instructions; scripts/kernel-bench.sh tells what can be set.
 bench-kernels:

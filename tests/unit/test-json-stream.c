@@ -95,12 +95,13 @@ static void test_lines(void **state)
 	expect(json_stream_init_lines, "{\"stop\":1}\n{}\n", 77, "{\"stop\":1}|", NULL);
 }
 
-/* An object may be larger than any piece, but not without end. */
+/* An object may be larger than any piece. One without end is left out, and the next one comes. */
 static void test_large(void **state)
 {
 	static char piece[1 << 20];
 	struct json_stream stream;
 	struct got got = {};
+	size_t length;
 	int r = 0;
 
 	(void)state;
@@ -113,8 +114,28 @@ static void test_large(void **state)
 	assert_int_equal(got.n, 1);
 	json_stream_deinit(&stream);
 
+	got = (struct got){};
 	json_stream_init_list(&stream, take, &got);
 	assert_int_equal(json_stream_feed(&stream, "{\"items\":[{\"a\":\"", 16), 0);
+	for (int i = 0; i < 9; i++)
+		assert_int_equal(json_stream_feed(&stream, piece, sizeof(piece)), 0);
+	assert_int_equal(json_stream_feed(&stream, "\"},{\"b\":1}]}", 12), 0);
+	assert_int_equal(stream.too_large, 1);
+	assert_string_equal(got.text, "{\"b\":1}|");
+	assert_non_null(json_stream_rest(&stream, &length));
+	json_stream_deinit(&stream);
+
+	got = (struct got){};
+	json_stream_init_lines(&stream, take, &got);
+	for (int i = 0; i < 9; i++)
+		assert_int_equal(json_stream_feed(&stream, piece, sizeof(piece)), 0);
+	assert_int_equal(json_stream_feed(&stream, "\n{}\n", 4), 0);
+	assert_int_equal(stream.too_large, 1);
+	assert_string_equal(got.text, "{}|");
+	json_stream_deinit(&stream);
+
+	json_stream_init_list(&stream, take, &got);
+	assert_int_equal(json_stream_feed(&stream, "{\"a\":\"", 6), 0);
 	for (int i = 0; i < 9 && !r; i++)
 		r = json_stream_feed(&stream, piece, sizeof(piece));
 	assert_int_equal(r, -E2BIG);

@@ -56,6 +56,10 @@ struct trace {
 	bool failed_output;
 	uint64_t next_sweep; /* not before this time, by what the last one cost */
 	uint64_t next_refresh;
+	/* how long the loop was away from what it waits for, at the longest, and CPU time of that
+	 */
+	uint64_t longest_turn;
+	uint64_t longest_turn_cpu;
 };
 
 static uint64_t now_ns(clockid_t clock)
@@ -289,6 +293,18 @@ static int timer(uint64_t first_ns, uint64_t interval_ns)
 	return fd < 0 ? -errno : fd;
 }
 
+/* A turn that began at these times is over. */
+static void measure_turn(struct trace *trace, uint64_t began, uint64_t began_cpu)
+{
+	uint64_t took = now_ns(CLOCK_MONOTONIC) - began;
+	uint64_t cpu = now_ns(CLOCK_THREAD_CPUTIME_ID) - began_cpu;
+
+	if (took > trace->longest_turn)
+		trace->longest_turn = took;
+	if (cpu > trace->longest_turn_cpu)
+		trace->longest_turn_cpu = cpu;
+}
+
 /* Runs until a signal, the end of --for, or nobody reads the output any more. 0 or -errno. */
 static int loop(struct trace *trace, int signals)
 {
@@ -316,7 +332,8 @@ static int loop(struct trace *trace, int signals)
 	while (!r && running && !trace->failed_output) {
 		struct epoll_event events[8];
 		int n = epoll_wait(epoll, events, 8, -1);
-		uint64_t expired;
+		uint64_t began = now_ns(CLOCK_MONOTONIC);
+		uint64_t began_cpu = now_ns(CLOCK_THREAD_CPUTIME_ID), expired;
 
 		if (n < 0 && errno != EINTR)
 			r = -errno;
@@ -335,7 +352,11 @@ static int loop(struct trace *trace, int signals)
 		drain(trace);
 		if (!r)
 			r = tick(trace);
+		measure_turn(trace, began, began_cpu);
 	}
+	if (trace->options.verbose)
+		fprintf(stderr, "longest turn of the loop: %.1f ms, of CPU time %.1f ms\n",
+			(double)trace->longest_turn / 1e6, (double)trace->longest_turn_cpu / 1e6);
 	if (drains >= 0)
 		close(drains);
 	if (ends >= 0)

@@ -19,6 +19,8 @@
 /* On a watch there is a bookmark a minute; the kernel of a server that hangs answers keepalives. */
 #define SILENT_S 100L
 #define PLUGIN_MS 31000 /* it is killed after 30 s */
+/* More than that no server is granted. */
+#define RETRY_MAX_S 120
 #define ERROR_BODY ((size_t)64 << 10)
 /* Small, since curl reads up to a hundred of these before it comes back. */
 #define BUFFER_BYTES 4096L
@@ -204,6 +206,15 @@ static void reap(struct kube_client *client)
 	}
 }
 
+bool kube_answered(const struct kube_request *request)
+{
+	long status = 0;
+
+	if (request && request->added)
+		curl_easy_getinfo(request->curl, CURLINFO_RESPONSE_CODE, &status);
+	return status == 200;
+}
+
 void kube_cancel(struct kube_request *request)
 {
 	if (!request)
@@ -245,6 +256,22 @@ static int errno_of(CURLcode code)
 	}
 }
 
+/* Why the request was ended by whoever takes its data. */
+static const char *data_error(int r)
+{
+	switch (r) {
+	case -ENOMEM:
+		return "out of memory";
+	case -E2BIG:
+		return "the answer has more than 8 MiB where no server has";
+	case -EINVAL:
+	case -EBADMSG:
+		return "the answer is not JSON as an API server has it; is it one?";
+	default:
+		return strerror(-r);
+	}
+}
+
 static void finish(struct kube_request *request, CURLcode code)
 {
 	struct kube_client *client = request->client;
@@ -253,15 +280,19 @@ static void finish(struct kube_request *request, CURLcode code)
 	bool cancelled = request->cancelled;
 	struct kube_outcome outcome = {};
 	char error[512] = "";
-	curl_off_t bytes = 0;
+	curl_off_t bytes = 0, retry_s = 0;
 
 	curl_easy_getinfo(request->curl, CURLINFO_RESPONSE_CODE, &outcome.status);
+	curl_easy_getinfo(request->curl, CURLINFO_RETRY_AFTER, &retry_s);
+	outcome.retry_ms = 1000 * (uint32_t)(retry_s < RETRY_MAX_S ? retry_s : RETRY_MAX_S);
 	curl_easy_getinfo(request->curl, CURLINFO_SIZE_DOWNLOAD_T, &bytes);
 	client->traffic.bytes += (uint64_t)bytes;
 	outcome.r = request->data_result ? request->data_result : errno_of(code);
 	if (outcome.status != 200 && request->body)
 		outcome.body = json_loadb(request->body, request->body_length, 0, NULL);
-	if (outcome.r)
+	if (request->data_result)
+		snprintf(error, sizeof(error), "%s", data_error(request->data_result));
+	else if (outcome.r)
 		snprintf(error, sizeof(error), "%s",
 			 request->error[0] ? request->error : curl_easy_strerror(code));
 	else if (outcome.status != 200)
@@ -386,6 +417,8 @@ struct kube_request *kube_get(struct kube_client *client, const char *path, bool
 	curl_easy_setopt(curl, CURLOPT_TCP_KEEPINTVL, STALLED_S / 3);
 	curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
 	curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, watch ? SILENT_S : STALLED_S);
+	if (watch)
+		curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)KUBE_WATCH_MAX_S);
 	/* a name server that does not answer would hold up the end of the request, and the loop */
 	curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L);
 	request->next = client->requests;

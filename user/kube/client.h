@@ -21,6 +21,7 @@ struct kube_outcome {
 	long status;       /* HTTP; 0: no answer */
 	const char *error; /* a clause for people when r or when the status is not 200 */
 	json_t *body;      /* of an answer that is no 200: the Status object; NULL: none */
+	uint32_t retry_ms; /* the server asks not to be asked before; 0: it does not */
 };
 
 struct kube_request_ops {
@@ -40,12 +41,15 @@ int kube_client_fd(const struct kube_client *client);
 void kube_client_run(struct kube_client *client);
 
 /*
- * Starts a GET of a path with its query: "/api/v1/pods?limit=500". That nothing comes
- * for 30 s is an error; of a `watch`, which goes on as long as the server likes, for 100 s. NULL:
- * no memory.
+ * Starts a GET of a path with its query: "/api/v1/pods?limit=500". That nothing comes for 30 s is
+ * an error; of a `watch`, which goes on as long as the server likes, but no longer than
+ * KUBE_WATCH_MAX_S, for 100 s. NULL: no memory.
  */
+#define KUBE_WATCH_MAX_S 400
 struct kube_request *kube_get(struct kube_client *client, const char *path, bool watch,
 			      const struct kube_request_ops *ops, void *arg);
+/* An answer with status 200 has begun. Accepts NULL. */
+bool kube_answered(const struct kube_request *request);
 /* Accepts NULL. Also from within its own callbacks. */
 void kube_cancel(struct kube_request *request);
 

@@ -226,7 +226,8 @@ static void service_failed(struct kube_follow *follow, const struct kube_outcome
 		snprintf(follow->error, sizeof(follow->error),
 			 "asking the API for service %s in namespace %s: %s", follow->wanted.name,
 			 follow->namespace, outcome->error);
-	kube_timer_start(follow->client, &follow->timer, 1000, ask_for_service, follow);
+	kube_timer_start(follow->client, &follow->timer, 1000 + outcome->retry_ms, ask_for_service,
+			 follow);
 }
 
 static void service_done(void *arg, const struct kube_outcome *outcome)
@@ -338,17 +339,12 @@ enum kube_follow_state kube_follow_state(const struct kube_follow *follow)
 
 const char *kube_follow_error(const struct kube_follow *follow, uint64_t *since)
 {
-	const struct kube_watch *watch =
-		follow->pods ? pod_watch_watch(follow->pods) : follow->slices;
-
-	const char *damaged;
-
 	*since = 0;
 	if (follow->state == FOLLOW_FAILED || follow->error[0])
 		return follow->error;
-	if (watch && kube_watch_trouble(watch, since))
-		return kube_watch_trouble(watch, since);
-	return follow->pods && pod_watch_damaged(follow->pods, &damaged) ? damaged : NULL;
+	if (follow->pods)
+		return pod_watch_trouble(follow->pods, since);
+	return follow->slices ? kube_watch_trouble(follow->slices, since) : NULL;
 }
 
 long kube_follow_status(const struct kube_follow *follow)

@@ -8,6 +8,8 @@
 
 static int append(struct json_buffer *buffer, const char *bytes, size_t length)
 {
+	if (!length)
+		return 0;
 	if (length > JSON_STREAM_MAX - buffer->length)
 		return -E2BIG;
 	if (buffer->length + length > buffer->room) {
@@ -24,6 +26,24 @@ static int append(struct json_buffer *buffer, const char *bytes, size_t length)
 	}
 	memcpy(buffer->at + buffer->length, bytes, length);
 	buffer->length += length;
+	return 0;
+}
+
+static void drop_value(struct json_stream *stream)
+{
+	free(stream->value.at);
+	stream->value = (struct json_buffer){};
+}
+
+/* Nothing is kept of a value that is too large, but its end is found. */
+static int append_value(struct json_stream *stream, const char *bytes, size_t length)
+{
+	int r = stream->skipping ? 0 : append(&stream->value, bytes, length);
+
+	if (r != -E2BIG)
+		return r;
+	drop_value(stream);
+	stream->skipping = true;
 	return 0;
 }
 
@@ -55,14 +75,18 @@ static bool items_begin(const struct json_buffer *rest)
 
 static int hand_out(struct json_stream *stream)
 {
-	int r = stream->item(stream->arg, stream->value.at, stream->value.length);
+	int r;
 
+	if (stream->skipping) {
+		stream->skipping = false;
+		stream->too_large++;
+		return 0;
+	}
+	r = stream->item(stream->arg, stream->value.at, stream->value.length);
 	stream->value.length = 0;
 	/* one large object is no reason to keep its memory */
-	if (stream->value.room > 1 << 20) {
-		free(stream->value.at);
-		stream->value = (struct json_buffer){};
-	}
+	if (stream->value.room > 1 << 20)
+		drop_value(stream);
 	return r;
 }
 
@@ -105,7 +129,7 @@ static int take_byte(struct json_stream *stream, char c)
 			stream->escaped = true;
 		else if (c == '"')
 			stream->in_string = false;
-		return append(was_item ? &stream->value : &stream->rest, &c, 1);
+		return was_item ? append_value(stream, &c, 1) : append(&stream->rest, &c, 1);
 	}
 	switch (c) {
 	case '"':
@@ -126,7 +150,7 @@ static int take_byte(struct json_stream *stream, char c)
 		break;
 	}
 	if (was_item || (stream->in_items && stream->depth > 2)) {
-		r = append(&stream->value, &c, 1);
+		r = append_value(stream, &c, 1);
 		if (!r && stream->depth == 2)
 			r = hand_out(stream);
 		return r;
@@ -146,8 +170,10 @@ static int feed_list(struct json_stream *stream, const char *bytes, size_t lengt
 		bool between = stream->in_items && stream->depth == 2 && !stream->in_string;
 		size_t n = stream->escaped ? 0 : plain(stream, bytes, length);
 
-		if (n && !between)
-			r = append(in_item ? &stream->value : &stream->rest, bytes, n);
+		if (n && in_item)
+			r = append_value(stream, bytes, n);
+		else if (n && !between)
+			r = append(&stream->rest, bytes, n);
 		bytes += n;
 		length -= n;
 		if (length && !r) {
@@ -166,8 +192,8 @@ static int feed_lines(struct json_stream *stream, const char *bytes, size_t leng
 		const char *end = memchr(bytes, '\n', length);
 		size_t n = end ? (size_t)(end - bytes) : length;
 
-		r = append(&stream->value, bytes, n);
-		if (!r && end && stream->value.length)
+		r = append_value(stream, bytes, n);
+		if (!r && end && (stream->value.length || stream->skipping))
 			r = hand_out(stream);
 		n += end != NULL;
 		bytes += n;

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* etcd refuses objects above 1.5 MiB, and the API server requests above 3 MiB. */
 #define JSON_STREAM_MAX ((size_t)8 << 20)
@@ -25,7 +26,9 @@ typedef int json_stream_take(void *arg, const char *text, size_t length);
 struct json_stream {
 	json_stream_take *item; /* of a list: an element of its items; of a watch: a line */
 	void *arg;
+	uint64_t too_large; /* values above JSON_STREAM_MAX: left out */
 	/* private: */
+	bool skipping; /* the value that has begun is one */
 	bool lines;
 	bool in_items;
 	bool in_string;
@@ -39,8 +42,8 @@ struct json_stream {
 void json_stream_init_list(struct json_stream *stream, json_stream_take *item, void *arg);
 void json_stream_init_lines(struct json_stream *stream, json_stream_take *item, void *arg);
 
-/* 0, what `item` returned, -E2BIG (above JSON_STREAM_MAX), -EINVAL (nothing that JSON can begin
- * with), -ENOMEM. */
+/* 0, what `item` returned, -E2BIG (all but the items is above JSON_STREAM_MAX), -EINVAL (nothing
+ * that JSON can begin with), -ENOMEM. */
 int json_stream_feed(struct json_stream *stream, const char *bytes, size_t length);
 
 /*

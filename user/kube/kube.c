@@ -311,7 +311,8 @@ struct kube_owner kube_by_address(struct kube *kube, const struct address *addre
 			nodes_refresh(kube->nodes);
 	}
 	/* what is not told is not known to be outside */
-	known = known && !kube_watch_trouble(pod_watch_watch(kube->pods), &failing) &&
+	known = known && !pod_watch_left_out(kube->pods) &&
+		!kube_watch_trouble(pod_watch_watch(kube->pods), &failing) &&
 		!kube_watch_trouble(nodes_watch(kube->nodes), &failing);
 	if (!known || !kube_watch_synced(nodes_watch(kube->nodes)) ||
 	    pods_had_address(pods, address) || nodes_have_pod_address(kube->nodes, address))
@@ -365,7 +366,7 @@ size_t kube_troubles(const struct kube *kube, struct kube_trouble *out, size_t m
 	uint64_t since = 0;
 	size_t n = 0;
 
-	text = kube_watch_trouble(pod_watch_watch(kube->pods), &since);
+	text = pod_watch_trouble(kube->pods, &since);
 	n = add_trouble(out, n, max, text, since);
 	text = kube_watch_trouble(nodes_watch(kube->nodes), &since);
 	n = add_trouble(out, n, max, text, since);
@@ -377,8 +378,6 @@ size_t kube_troubles(const struct kube *kube, struct kube_trouble *out, size_t m
 		text = lookups_trouble(kube->lookups, &since);
 		n = add_trouble(out, n, max, text, since);
 	}
-	if (pod_watch_damaged(kube->pods, &text))
-		n = add_trouble(out, n, max, text, 0);
 	if (kube->lookups && lookups_dropped(kube->lookups))
 		n = add_trouble(out, n, max, "there are too many addresses to ask for", 0);
 	return n;

@@ -61,6 +61,7 @@ static uint64_t clock_ns(clockid_t clock)
 }
 
 static void go(struct lookups *lookups);
+static void resume(void *arg);
 
 static void queue(struct lookup *lookup)
 {
@@ -127,6 +128,11 @@ static void done(void *arg, const struct kube_outcome *outcome)
 		lookups->pause_ms *= 2;
 		if (lookups->pause_ms > PAUSE_MAX_MS)
 			lookups->pause_ms = PAUSE_MAX_MS;
+	}
+	if (outcome->retry_ms) {
+		lookups->paused = true;
+		kube_timer_start(lookups->client, &lookups->timer, outcome->retry_ms, resume,
+				 lookups);
 	}
 	go(lookups);
 }

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 #include "json-memory.h"
@@ -77,30 +76,37 @@ const char *pod_reader_error(const struct pod_reader *reader)
 
 /* --- the watch --- */
 
+static uint64_t monotonic_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
 struct pod_watch {
 	struct kube_watch *watch;
 	struct pods *pods;
 	struct pod_reader *reader;
 	const struct pod_watch_ops *ops;
 	void *arg;
-	uint64_t damaged;
-	char why[512];
+	uint64_t damaged; /* CLOCK_MONOTONIC ns: since the first that is no pod; 0: all are */
+	char why[600];
 };
 
 static void list_begins(void *arg)
 {
 	struct pod_watch *watch = arg;
 
+	watch->damaged = 0;
 	pods_list_begin(watch->pods);
 }
 
 static void list_ended(void *arg)
 {
 	struct pod_watch *watch = arg;
-	int64_t now = realtime_ns();
 
-	pods_list_end(watch->pods, now);
-	pods_expire(watch->pods, now);
+	pods_list_end(watch->pods, realtime_ns());
 	if (watch->ops && watch->ops->listed)
 		watch->ops->listed(watch->arg);
 }
@@ -111,12 +117,16 @@ static void take(void *arg, enum kube_event event, const json_t *object)
 	const char *uid;
 
 	if (pod_reader_put(watch->reader, watch->pods, object, event == KUBE_DELETED, &uid)) {
-		if (!watch->damaged++)
-			snprintf(watch->why, sizeof(watch->why), "%s", watch->reader->error);
+		if (!watch->damaged) {
+			watch->damaged = monotonic_ns();
+			snprintf(watch->why, sizeof(watch->why), "a pod can't be read: %s",
+				 watch->reader->error);
+		}
 		return;
 	}
 	if (watch->ops && watch->ops->changed)
 		watch->ops->changed(watch->arg, pods_find(watch->pods, uid));
+	pods_expire(watch->pods, realtime_ns());
 }
 
 struct pod_watch *pod_watch_new(struct kube_client *client, const char *namespace,
@@ -160,8 +170,17 @@ const struct kube_watch *pod_watch_watch(const struct pod_watch *watch)
 	return watch->watch;
 }
 
-uint64_t pod_watch_damaged(const struct pod_watch *watch, const char **why)
+bool pod_watch_left_out(const struct pod_watch *watch)
 {
-	*why = watch->why;
-	return watch->damaged;
+	return watch->damaged || kube_watch_left_out(watch->watch);
+}
+
+const char *pod_watch_trouble(const struct pod_watch *watch, uint64_t *since)
+{
+	const char *trouble = kube_watch_trouble(watch->watch, since);
+
+	if (trouble || !watch->damaged)
+		return trouble;
+	*since = watch->damaged;
+	return watch->why;
 }

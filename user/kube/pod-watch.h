@@ -3,6 +3,7 @@
 #ifndef KUBE_POD_WATCH_H
 #define KUBE_POD_WATCH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "pods.h"
@@ -26,8 +27,12 @@ void pod_watch_free(struct pod_watch *watch);
 struct pods *pod_watch_pods(const struct pod_watch *watch);
 const struct kube_watch *pod_watch_watch(const struct pod_watch *watch);
 
-/* Objects that could not be read as a pod, and why the first could not ("": none). */
-uint64_t pod_watch_damaged(const struct pod_watch *watch, const char **why);
+/* There are objects that are not in the store: too large, or no pods. */
+bool pod_watch_left_out(const struct pod_watch *watch);
+
+/* As kube_watch_trouble(); or that there are objects which can't be read as a pod, and why the
+ * first one can't. */
+const char *pod_watch_trouble(const struct pod_watch *watch, uint64_t *since);
 
 /* One object of an answer, put into a store as of now; `reader` tells why not. 0 or a negative
  * errno. */

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #define REMEMBERED (INT64_C(3600) * 1000000000)
+/* So many are forgotten at once. */
+#define EXPIRED_AT_ONCE 100
 
 static const char *intern(struct pods *pods, const char *text)
 {
@@ -147,13 +149,15 @@ static int change_addresses(struct pods *pods, struct stored *stored, const stru
 	return r;
 }
 
-static void end(struct stored *stored, int64_t when, bool exact)
+static void end(struct pods *pods, struct stored *stored, int64_t when, bool exact)
 {
 	struct pod *pod = &stored->pod;
 
 	if (pod->ended)
 		return;
 	pod->ended = when;
+	DL_DELETE(pods->live, stored);
+	DL_APPEND(pods->ended, stored);
 	for (size_t i = 0; i < pod->n_addresses; i++)
 		release(stored, &pod->addresses[i], when, exact);
 }
@@ -199,8 +203,10 @@ static struct stored *make(struct pods *pods, const struct pod_item *item)
 	if (!name->namespace || !name->kind)
 		goto failed;
 	HASH_ADD_KEYPTR(hh, pods->pods, name->uid, uid_length, stored);
-	if (stored->hh.tbl)
+	if (stored->hh.tbl) {
+		DL_APPEND(pods->live, stored);
 		return stored;
+	}
 failed:
 	free(stored);
 	return NULL;
@@ -233,6 +239,16 @@ static int change_ports(struct pod *pod, const struct pod *new)
 	return 0;
 }
 
+/* Gone from a watch that has only a part of all pods, and back. */
+static void revive(struct pods *pods, struct stored *stored)
+{
+	if (stored->prev)
+		DL_DELETE(pods->ended, stored);
+	DL_APPEND(pods->live, stored);
+	stored->pod.ended = 0;
+	stored->pod.n_addresses = 0;
+}
+
 int pods_put(struct pods *pods, const struct pod_item *item, int64_t now)
 {
 	struct stored *stored = find(pods, item->pod.name.uid);
@@ -251,10 +267,11 @@ int pods_put(struct pods *pods, const struct pod_item *item, int64_t now)
 	pod->started = item->pod.started;
 	/* the first addresses are its own since it started; later ones since we hear of them */
 	from = pod->n_addresses && now ? now : pod->started;
-	/* gone from a watch that has only a part of all pods, and back */
-	if (pod->ended && !item->completed) {
-		pod->ended = 0;
-		pod->n_addresses = 0;
+	if (pod->ended && !item->completed)
+		revive(pods, stored);
+	if (!pod->ended) {
+		DL_DELETE(pods->live, stored);
+		DL_APPEND(pods->live, stored);
 	}
 	/* what has completed says nothing of who else has its address */
 	if (!pod->ended)
@@ -262,7 +279,7 @@ int pods_put(struct pods *pods, const struct pod_item *item, int64_t now)
 	if (!r)
 		r = change_ports(pod, &item->pod);
 	if (item->completed)
-		end(stored, item->finished ? item->finished : now, item->finished);
+		end(pods, stored, item->finished ? item->finished : now, item->finished);
 	for (size_t i = 0; !r && *node && i < item->hosts.n; i++)
 		r = pods_put_node(pods, &item->hosts.at[i], node);
 	return r;
@@ -273,7 +290,7 @@ void pods_gone(struct pods *pods, const char *uid, int64_t when, bool exact)
 	struct stored *stored = find(pods, uid);
 
 	if (stored)
-		end(stored, when, exact);
+		end(pods, stored, when, exact);
 }
 
 void pods_list_begin(struct pods *pods)
@@ -283,11 +300,8 @@ void pods_list_begin(struct pods *pods)
 
 void pods_list_end(struct pods *pods, int64_t now)
 {
-	struct stored *stored, *next;
-
-	HASH_ITER (hh, pods->pods, stored, next)
-		if (stored->list != pods->list)
-			end(stored, now, false);
+	while (pods->live && pods->live->list != pods->list)
+		end(pods, pods->live, now, false);
 }
 
 void pods_release(struct pods *pods, const struct address *address, int64_t when)
@@ -297,7 +311,7 @@ void pods_release(struct pods *pods, const struct address *address, int64_t when
 	for (struct holding *holding = holder ? holder->newest : NULL; holding;
 	     holding = holding->older)
 		if (!holding->until && holding->stored->list != pods->list)
-			end(holding->stored, when, false);
+			end(pods, holding->stored, when, false);
 }
 
 static void forget_holdings(struct pods *pods, struct stored *stored)
@@ -326,10 +340,15 @@ static void stored_free(struct stored *stored)
 
 void pods_expire(struct pods *pods, int64_t now)
 {
-	struct stored *stored, *next;
+	struct stored *stored;
 
-	HASH_ITER (hh, pods->pods, stored, next) {
-		if (!stored->pod.ended || stored->named || stored->pod.ended + REMEMBERED > now)
+	for (int n = 0; n < EXPIRED_AT_ONCE; n++) {
+		stored = pods->ended;
+		if (!stored || stored->pod.ended + REMEMBERED > now)
+			return;
+		DL_DELETE(pods->ended, stored);
+		stored->prev = NULL;
+		if (stored->named)
 			continue;
 		forget_holdings(pods, stored);
 		HASH_DELETE(hh, pods->pods, stored);

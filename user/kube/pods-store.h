@@ -8,6 +8,7 @@
 /* A hash that has no memory to grow leaves the element out (hh.tbl is NULL), and doesn't exit(). */
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
+#include <utlist.h>
 
 #include "arena.h"
 #include "pod-item.h"
@@ -27,8 +28,9 @@ struct node {
 
 struct stored {
 	struct pod pod;
-	struct holding *holdings; /* all that it has or had */
-	uint32_t list;            /* the last list that had it */
+	struct holding *holdings;   /* all that it has or had */
+	struct stored *prev, *next; /* of those that have not ended, or of those that have */
+	uint32_t list;              /* the last list that had it */
 	bool named;        /* somebody has its pod_name: it is never freed before the store */
 	UT_hash_handle hh; /* by UID */
 	char text[];       /* strings of its own */
@@ -56,6 +58,8 @@ struct pods {
 	struct interned *strings;
 	struct node *nodes;
 	struct stored *pods;
+	struct stored *live;  /* those not put for longest first */
+	struct stored *ended; /* those that ended first first; without those that are kept */
 	struct holder *holders;
 	uint32_t list; /* number of the list that is read, or was read last */
 };

@@ -67,7 +67,8 @@ void pods_gone(struct pods *pods, const char *uid, int64_t when, bool exact);
 /* Of those with this address, who were not put since pods_list_begin() have it no more. */
 void pods_release(struct pods *pods, const struct address *address, int64_t when);
 
-/* Forgets those that ended more than an hour ago and that nobody was named after. */
+/* Forgets some of those that ended more than an hour ago and that nobody was named after: to be
+ * called now and then. */
 void pods_expire(struct pods *pods, int64_t now);
 
 /* A node has this address. 0 or -ENOMEM. */

@@ -17,6 +17,7 @@
 #define PAUSE_MAX_MS 30000
 /* The server ends a watch after this many seconds, and up to a third more; then the next begins. */
 #define WATCH_S 240
+_Static_assert(WATCH_S + WATCH_S / 3 < KUBE_WATCH_MAX_S, "the server ends it, not we");
 /* What is only listed is listed this often at most. */
 #define AGAIN_NS (300 * UINT64_C(1000000000))
 /* One that lasts so long is no failure, whatever comes. */
@@ -52,6 +53,8 @@ struct kube_watch {
 	uint64_t failing_since;
 	long status;
 	char trouble[768];
+	uint64_t large_since; /* an object was too large; 0: not since the list began */
+	char large[128];
 };
 
 static void list_go(struct kube_watch *watch);
@@ -100,12 +103,13 @@ static void resume(void *arg)
 		list_go(watch);
 }
 
-/* Twice as long after each failure in a row, and never the same for all who wait: half to whole. */
-static void pause_for_a_while(struct kube_watch *watch)
+/* Twice as long after each failure in a row, and never the same for all who wait: half to whole,
+ * after `least_ms`, which the server asked for. */
+static void pause_for_a_while(struct kube_watch *watch, uint32_t least_ms)
 {
 	uint32_t ms = watch->pause_ms;
 
-	ms = ms / 2 + arc4random_uniform(ms / 2 + 1);
+	ms = least_ms + ms / 2 + arc4random_uniform(ms / 2 + 1);
 	watch->pause_ms *= 2;
 	if (watch->pause_ms > PAUSE_MAX_MS)
 		watch->pause_ms = PAUSE_MAX_MS;
@@ -138,7 +142,20 @@ static void failed(struct kube_watch *watch, const char *verb, const struct kube
 			 outcome->status == 401
 				 ? "; the credentials are not (or no longer) accepted"
 				 : "");
-	pause_for_a_while(watch);
+	pause_for_a_while(watch, outcome->retry_ms);
+}
+
+/* The answer has ended. What was too large in it is not asked for again. */
+static void end_stream(struct kube_watch *watch)
+{
+	if (watch->stream.too_large && !watch->large_since) {
+		watch->large_since = monotonic_ns();
+		snprintf(watch->large, sizeof(watch->large),
+			 "one of the %s has more than %zu MiB, and was left out",
+			 watch->collection.resource, JSON_STREAM_MAX >> 20);
+	}
+	watch->stream.too_large = 0;
+	json_stream_deinit(&watch->stream);
 }
 
 static void set_text(char **at, const char *text)
@@ -205,12 +222,12 @@ static void list_done(void *arg, const struct kube_outcome *outcome)
 	watch->request = NULL;
 	if (!outcome->r && outcome->status == 200)
 		r = page_ended(watch, &last);
-	json_stream_deinit(&watch->stream);
+	end_stream(watch);
 	if (outcome->status == 410 && watch->next) {
 		/* Compacted meanwhile. The answer has a token to go on with, but what changed on
 		 * the pages before would be in neither the list nor the watch. */
 		set_text(&watch->next, NULL);
-		pause_for_a_while(watch);
+		pause_for_a_while(watch, 0);
 		return;
 	}
 	/* later it is somebody else's word than the API server's */
@@ -250,8 +267,10 @@ static void list_go(struct kube_watch *watch)
 	char *escaped = watch->next ? kube_escape(watch->next) : NULL, *path = NULL;
 
 	watch->state = LISTING;
-	if (!watch->next)
+	if (!watch->next) {
+		watch->large_since = 0;
 		watch->ops->list_begins(watch->arg);
+	}
 	json_stream_init_list(&watch->stream, take_item, watch);
 	if ((watch->next && !escaped) ||
 	    asprintf(&path, "%slimit=%d%s%s", watch->path, PAGE, escaped ? "&continue=" : "",
@@ -261,7 +280,7 @@ static void list_go(struct kube_watch *watch)
 	free(escaped);
 	free(path);
 	if (!watch->request)
-		pause_for_a_while(watch);
+		pause_for_a_while(watch, 0);
 }
 
 /* --- watches --- */
@@ -305,8 +324,7 @@ static int take_line(void *arg, const char *text, size_t length)
 		/* of a BOOKMARK that is all there is */
 		set_text(&watch->version, metadata_text(object, "resourceVersion"));
 		watch->heard = true;
-		if (watch->failing_since)
-			went_well(watch);
+		went_well(watch);
 	}
 	json_decref(line);
 	return r;
@@ -317,19 +335,19 @@ static void watch_done(void *arg, const struct kube_outcome *outcome)
 	struct kube_watch *watch = arg;
 
 	watch->request = NULL;
-	json_stream_deinit(&watch->stream);
+	end_stream(watch);
 	kube_timer_stop(watch->client, &watch->timer);
 	if (outcome->status == 410 || watch->expired || !watch->version) {
 		watch->expired = false;
 		set_text(&watch->version, NULL);
-		pause_for_a_while(watch);
+		pause_for_a_while(watch, 0);
 		return;
 	}
 	if (outcome->status == 200 && (!outcome->r || watch->heard)) {
 		/* the server's time was up, or the connection broke: go on where it stopped */
 		if (watch->heard)
 			went_well(watch);
-		pause_for_a_while(watch);
+		pause_for_a_while(watch, 0);
 		return;
 	}
 	/* it may be the version that the server can't do anything with */
@@ -363,7 +381,7 @@ static void watch_go(struct kube_watch *watch)
 	free(version);
 	free(path);
 	if (!watch->request)
-		pause_for_a_while(watch);
+		pause_for_a_while(watch, 0);
 	else
 		kube_timer_start(watch->client, &watch->timer, LASTS_MS, lasts, watch);
 }
@@ -418,10 +436,18 @@ bool kube_watch_synced(const struct kube_watch *watch)
 
 const char *kube_watch_trouble(const struct kube_watch *watch, uint64_t *since)
 {
-	if (!watch->failing_since)
-		return NULL;
-	*since = watch->failing_since;
-	return watch->trouble;
+	bool failing = watch->failing_since;
+
+	/* nothing may come for a while in a watch, and all is well */
+	if (watch->state == WATCHING && kube_answered(watch->request))
+		failing = false;
+	*since = failing ? watch->failing_since : watch->large_since;
+	return failing ? watch->trouble : watch->large_since ? watch->large : NULL;
+}
+
+bool kube_watch_left_out(const struct kube_watch *watch)
+{
+	return watch->large_since;
 }
 
 long kube_watch_status(const struct kube_watch *watch)

@@ -55,9 +55,12 @@ void kube_watch_again(struct kube_watch *watch);
 /* The first list is complete. */
 bool kube_watch_synced(const struct kube_watch *watch);
 
-/* Why it stands still: a sentence with what was asked, what the answer was and what to do; NULL: it
- * doesn't. `since`: CLOCK_MONOTONIC ns of the first failure in a row. */
+/* Why it stands still, or what it left out: a sentence with what was asked, what the answer was and
+ * what to do; NULL: neither. `since`: CLOCK_MONOTONIC ns of the first failure in a row. */
 const char *kube_watch_trouble(const struct kube_watch *watch, uint64_t *since);
+
+/* Something of the list, or since, was too large. */
+bool kube_watch_left_out(const struct kube_watch *watch);
 
 /* HTTP status of that failure; 0: no answer came. */
 long kube_watch_status(const struct kube_watch *watch);

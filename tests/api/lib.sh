@@ -1,0 +1,51 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: MIT
+# shellcheck disable=SC2016 # conditions in single quotes are evaluated later
+#
+# What tests/node/lib.sh has, and an API server made for tests on the node's own loopback address. After api_start:
+#
+#   NAMED        options of a trace that has its names from there
+#   $T/api.status   what it has told, as a line of JSON; api_told prints a field
+
+TESTS_API=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=tests/node/lib.sh
+. "$TESTS_API/../node/lib.sh"
+API=${API:-$TESTS_API/../../build/whocalls-api}
+API_PORT=8001
+
+# api_start ARGS…: of whocalls-api; returns when it listens.
+api_start() {
+  rm -f "$T/api.status"
+  jq -n --arg server "http://127.0.0.1:$API_PORT" '{apiVersion: "v1", kind: "Config", "current-context": "api",
+    clusters: [{name: "api", cluster: {$server}}], users: [{name: "api", user: {}}],
+    contexts: [{name: "api", context: {cluster: "api", user: "api"}}]}' >"$T/kubeconfig"
+  NAMED=(--kubeconfig "$T/kubeconfig" --node node-0)
+  background_in node "$T/api.log" "$T/api.log" "$API" --port "$API_PORT" --status "$T/api.status" "$@"
+  API_PID=$!
+  wait_for '[[ -s $T/api.status ]] || ! kill -0 "$API_PID"'
+  [[ -s $T/api.status ]] || {
+    cat "$T/api.log"
+    return 1
+  }
+}
+
+api_stop() {
+  kill -TERM "$API_PID"
+  wait "$API_PID"
+}
+
+# api_told FIELD: of $T/api.status, see whocalls-api.c.
+api_told() {
+  jq ".$1" "$T/api.status"
+}
+
+# api_wait FIELD NUMBER [SECONDS]: until it is so many, or more.
+api_wait() {
+  wait_for "((\$(api_told $1) >= $2))" "${3:-30}"
+}
+
+# Until the tracer has taken all that was told: nothing is left in a socket of either side.
+api_read() {
+  wait_for '[[ $(in_pod node ss -tnH state established "( sport = :$API_PORT or dport = :$API_PORT )" |
+    awk "{ left += \$1 + \$2 } END { print left + 0 }") == 0 ]]'
+}
