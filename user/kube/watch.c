@@ -223,13 +223,6 @@ static void list_done(void *arg, const struct kube_outcome *outcome)
 	if (!outcome->r && outcome->status == 200)
 		r = page_ended(watch, &last);
 	end_stream(watch);
-	if (outcome->status == 410 && watch->next) {
-		/* Compacted meanwhile. The answer has a token to go on with, but what changed on
-		 * the pages before would be in neither the list nor the watch. */
-		set_text(&watch->next, NULL);
-		pause_for_a_while(watch, 0);
-		return;
-	}
 	/* later it is somebody else's word than the API server's */
 	if (outcome->status == 404 && watch->ops->missing && !watch->synced) {
 		watch->state = ENDED;
@@ -240,6 +233,8 @@ static void list_done(void *arg, const struct kube_outcome *outcome)
 		broken.r = r;
 		broken.error = "the answer is no list";
 	}
+	/* From the start again. What has expired in the middle (410) comes with a token to go on
+	 * with, but what changed on the pages before would be in neither the list nor the watch. */
 	if (broken.r || outcome->status != 200) {
 		set_text(&watch->next, NULL);
 		failed(watch, "list", &broken);
