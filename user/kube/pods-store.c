@@ -140,8 +140,9 @@ static int change_addresses(struct pods *pods, struct stored *stored, const stru
 	for (size_t i = 0; i < pod->n_addresses; i++)
 		if (!has_address(new->addresses, new->n_addresses, &pod->addresses[i]))
 			release(stored, &pod->addresses[i], from, false);
-	for (size_t i = 0; i < new->n_addresses && !new->host_network && !r; i++)
-		if (!has_address(pod->addresses, pod->n_addresses, &new->addresses[i]))
+	for (size_t i = 0; i < new->n_addresses && !pod->host_network && !r; i++)
+		if (!has_address(pod->addresses, pod->n_addresses, &new->addresses[i]) &&
+		    !has_address(new->addresses, i, &new->addresses[i]))
 			r = hold(pods, &new->addresses[i], stored, from, now);
 	free(pod->addresses);
 	pod->addresses = addresses;
@@ -264,7 +265,8 @@ int pods_put(struct pods *pods, const struct pod_item *item, int64_t now)
 	pod = &stored->pod;
 	stored->list = pods->list;
 	pod->name.node = node;
-	pod->started = item->pod.started;
+	if (!pod->started)
+		pod->started = item->pod.started;
 	/* the first addresses are its own since it started; later ones since we hear of them */
 	from = pod->n_addresses && now ? now : pod->started;
 	if (pod->ended && !item->completed)
