@@ -67,7 +67,7 @@ filter_of() { # KERNEL HOOK
 }
 
 planned() { # KERNEL HOOK GROUP
-  sed -n 's/^@test "\(.*\)" {$/\1/p' tests/*/"$3.bats" | grep -cE "$(filter_of "$1" "$2")"
+  cat tests/{kernels,node}/"$3.bats" 2>/dev/null | sed -n 's/^@test "\(.*\)" {$/\1/p' | grep -cE "$(filter_of "$1" "$2")"
 }
 
 groups_of() { # KERNEL HOOK
