@@ -69,6 +69,8 @@ static void test_lists(void **state)
 	       0, "{\"items\":[{\"x\":\"]}\\\"\\\\\"}]}|{}|",
 	       "{ \"items\" : [],\"metadata\":{\"continue\":\"c\"}}\n");
 	expect(json_stream_init_list, "{\"items\":[]}", 0, "", "{\"items\":[]}");
+	expect(json_stream_init_list, "{\"items\":[1,\"]{\",{},null,\"\"]}", 0, "{}|",
+	       "{\"items\":[]}");
 	expect(json_stream_init_list, "{\"items\":null}", 0, "", "{\"items\":null}");
 	/* a Status, and what only looks like items */
 	expect(json_stream_init_list,

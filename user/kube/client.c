@@ -24,6 +24,10 @@
 #define ERROR_BODY ((size_t)64 << 10)
 /* Small, since curl reads up to a hundred of these before it comes back. */
 #define BUFFER_BYTES 4096L
+/* What came is handed out for so long at a time, in pieces: the loop has other things to do. */
+#define TURN_NS (3 * UINT64_C(1000000))
+#define PIECE_BYTES ((size_t)16 << 10)
+#define KEPT_BYTES ((size_t)1 << 20)
 
 struct kube_request {
 	struct kube_client *client;
@@ -35,6 +39,8 @@ struct kube_request {
 	bool watch;
 	bool added;     /* to curl; not while credentials are waited for */
 	bool cancelled; /* only to be freed */
+	char *came;     /* of an answer with status 200, not handed out yet from `handed` on */
+	size_t came_length, came_room, handed;
 	int data_result;
 	char *body; /* of an answer that is no 200 */
 	size_t body_length;
@@ -51,6 +57,7 @@ struct kube_client {
 	struct kube_request *requests;
 	struct kube_timer *timers;
 	bool running;
+	bool more; /* some of what came is not handed out */
 	struct kube_traffic traffic;
 	struct kube_timer plugin_timer;
 	int credentials; /* file descriptor that tells of a plugin's end; -1: none runs */
@@ -74,6 +81,8 @@ static void set_timer(struct kube_client *client)
 	for (const struct kube_timer *timer = client->timers; timer; timer = timer->next)
 		if (!due || timer->due < due)
 			due = timer->due;
+	if (client->more)
+		due = 1;
 	spec.it_value.tv_sec = (time_t)(due / 1000000000);
 	spec.it_value.tv_nsec = (long)(due % 1000000000);
 	timerfd_settime(client->timer, TFD_TIMER_ABSTIME, &spec, NULL);
@@ -153,6 +162,23 @@ static int curl_wants_socket(CURL *curl, curl_socket_t fd, int what, void *arg, 
 
 /* --- requests --- */
 
+static int keep(struct kube_request *request, const char *bytes, size_t length)
+{
+	size_t room = request->came_room ? request->came_room : PIECE_BYTES;
+	char *at;
+
+	while (room < request->came_length + length)
+		room *= 2;
+	at = room == request->came_room ? request->came : realloc(request->came, room);
+	if (!at)
+		return -ENOMEM;
+	memcpy(at + request->came_length, bytes, length);
+	request->came = at;
+	request->came_room = room;
+	request->came_length += length;
+	return 0;
+}
+
 static size_t take_data(char *bytes, size_t size, size_t n, void *arg)
 {
 	struct kube_request *request = arg;
@@ -163,7 +189,7 @@ static size_t take_data(char *bytes, size_t size, size_t n, void *arg)
 		return 0;
 	curl_easy_getinfo(request->curl, CURLINFO_RESPONSE_CODE, &status);
 	if (status == 200) {
-		request->data_result = request->ops->data(request->arg, bytes, length);
+		request->data_result = keep(request, bytes, length);
 		return request->data_result ? 0 : length;
 	}
 	if (!request->body)
@@ -190,6 +216,7 @@ static void request_free(struct kube_request *request)
 	curl_easy_cleanup(request->curl);
 	curl_slist_free_all(request->headers);
 	free(request->url);
+	free(request->came);
 	free(request->body);
 	free(request);
 }
@@ -304,6 +331,48 @@ static void finish(struct kube_request *request, CURLcode code)
 	if (!cancelled)
 		ops->done(arg, &outcome);
 	json_decref(outcome.body);
+}
+
+static bool hand_out_one(struct kube_request *request, uint64_t end)
+{
+	while (request->handed < request->came_length && !request->cancelled &&
+	       !request->data_result) {
+		size_t n = request->came_length - request->handed;
+
+		if (monotonic_ns() >= end)
+			return false;
+		if (n > PIECE_BYTES)
+			n = PIECE_BYTES;
+		request->data_result =
+			request->ops->data(request->arg, request->came + request->handed, n);
+		request->handed += n;
+	}
+	request->handed = 0;
+	request->came_length = 0;
+	if (request->came_room > KEPT_BYTES) {
+		free(request->came);
+		request->came = NULL;
+		request->came_room = 0;
+	}
+	return true;
+}
+
+/*
+ * Hands out what came. Where that takes too long the rest waits for the next turn, and so does
+ * curl: an answer that is packed may be a hundred times as long as what curl reads at once.
+ */
+static void hand_out(struct kube_client *client)
+{
+	uint64_t end = monotonic_ns() + TURN_NS;
+	struct kube_request *request = client->requests, *next;
+
+	client->more = false;
+	for (; request && !client->more; request = next) {
+		next = request->next;
+		client->more = !hand_out_one(request, end);
+		if (request->data_result && !request->cancelled)
+			finish(request, CURLE_WRITE_ERROR);
+	}
 }
 
 static void take_finished(struct kube_client *client)
@@ -503,17 +572,12 @@ static void watch_credentials(struct kube_client *client)
 	kube_timer_start(client, &client->plugin_timer, PLUGIN_MS, no_more, client);
 }
 
-void kube_client_run(struct kube_client *client)
+static void run_curl(struct kube_client *client)
 {
 	struct epoll_event events[16];
 	int n = epoll_wait(client->epoll, events, 16, 0), left;
 	uint64_t expired;
 
-	client->running = true;
-	kube_access_run(client->access);
-	/* it has ended, and the next may get the same number */
-	if (kube_access_fd(client->access) < 0)
-		client->credentials = -1;
 	for (int i = 0; i < n; i++) {
 		int fd = events[i].data.fd, bits = 0;
 
@@ -538,7 +602,20 @@ void kube_client_run(struct kube_client *client)
 			bits |= CURL_CSELECT_ERR;
 		curl_multi_socket_action(client->multi, fd, bits, &left);
 	}
-	take_finished(client);
+}
+
+void kube_client_run(struct kube_client *client)
+{
+	client->running = true;
+	kube_access_run(client->access);
+	/* it has ended, and the next may get the same number */
+	if (kube_access_fd(client->access) < 0)
+		client->credentials = -1;
+	if (!client->more)
+		run_curl(client);
+	hand_out(client);
+	if (!client->more)
+		take_finished(client);
 	begin_waiting(client);
 	watch_credentials(client);
 	client->running = false;

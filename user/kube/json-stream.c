@@ -120,6 +120,7 @@ static size_t plain(const struct json_stream *stream, const char *bytes, size_t 
 static int take_byte(struct json_stream *stream, char c)
 {
 	bool was_item = stream->in_items && stream->depth > 2;
+	bool between = stream->in_items && stream->depth == 2;
 	int r = 0;
 
 	if (stream->in_string) {
@@ -129,11 +130,15 @@ static int take_byte(struct json_stream *stream, char c)
 			stream->escaped = true;
 		else if (c == '"')
 			stream->in_string = false;
-		return was_item ? append_value(stream, &c, 1) : append(&stream->rest, &c, 1);
+		return was_item  ? append_value(stream, &c, 1)
+		       : between ? 0
+				 : append(&stream->rest, &c, 1);
 	}
 	switch (c) {
 	case '"':
 		stream->in_string = true;
+		if (between)
+			return 0;
 		break;
 	case '{':
 	case '[':
@@ -166,8 +171,8 @@ static int feed_list(struct json_stream *stream, const char *bytes, size_t lengt
 
 	while (length && !r) {
 		bool in_item = stream->in_items && stream->depth > 2;
-		/* between items there are commas only */
-		bool between = stream->in_items && stream->depth == 2 && !stream->in_string;
+		/* between items there are commas only, and nothing is made of what is no object */
+		bool between = stream->in_items && stream->depth == 2;
 		size_t n = stream->escaped ? 0 : plain(stream, bytes, length);
 
 		if (n && in_item)
