@@ -19,6 +19,7 @@ api_start() {
   jq -n --arg server "http://127.0.0.1:$API_PORT" '{apiVersion: "v1", kind: "Config", "current-context": "api",
     clusters: [{name: "api", cluster: {$server}}], users: [{name: "api", user: {}}],
     contexts: [{name: "api", context: {cluster: "api", user: "api"}}]}' >"$T/kubeconfig"
+  # shellcheck disable=SC2034 # of whoever loads this
   NAMED=(--kubeconfig "$T/kubeconfig" --node node-0)
   background_in node "$T/api.log" "$T/api.log" "$API" --port "$API_PORT" --status "$T/api.status" "$@"
   API_PID=$!

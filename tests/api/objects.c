@@ -25,7 +25,8 @@ char *buffer_room(struct buffer *buffer, size_t more)
 
 void buffer_add(struct buffer *buffer, const char *bytes, size_t length)
 {
-	memcpy(buffer_room(buffer, length), bytes, length);
+	if (length)
+		memcpy(buffer_room(buffer, length), bytes, length);
 	buffer->length += length;
 }
 

@@ -27,9 +27,9 @@ measure() { # WHAT ARGS...: of the API server
   client_start calls c --to 100.96.0.2 --connections 100000 --every 20 --from "$address"
   background_in node "$T/events" "$T/err" "$WHOCALLS" trace --port "$PORT" "${NAMED[@]}" -v -o jsonl
   tracer=$!
-  wait_for 'grep -q "\"name\": \"app-" "$T/events"' ${LIMIT:-120}
+  wait_for 'grep -q "\"name\": \"app-" "$T/events"' "${LIMIT:-120}"
   named=$(date +%s%N)
-  wait_for '(($(api_told sent) == RATE * SECONDS_LONG))' ${LIMIT:-120}
+  wait_for '(($(api_told sent) == RATE * SECONDS_LONG))' "${LIMIT:-120}"
   peak=$(awk '/VmHWM/ { print $2 }' "/proc/$tracer/status")
   used=$(awk -v hz="$(getconf CLK_TCK)" '{ print ($14 + $15) / hz }' "/proc/$tracer/stat")
   kill -INT "$tracer"

@@ -272,6 +272,8 @@ int pods_put(struct pods *pods, const struct pod_item *item, int64_t now)
 	if (pod->ended && !item->completed)
 		revive(pods, stored);
 	if (!pod->ended) {
+		/* it is in the list, so that is not empty */
+		// NOLINTNEXTLINE(clang-analyzer-core.NullDereference)
 		DL_DELETE(pods->live, stored);
 		DL_APPEND(pods->live, stored);
 	}
@@ -325,6 +327,7 @@ static void forget_holdings(struct pods *pods, struct stored *stored)
 			at = &(*at)->older;
 		*at = holding->older;
 		if (!holding->holder->newest) {
+			// NOLINTNEXTLINE(clang-analyzer-core.NullDereference)
 			HASH_DELETE(hh, pods->holders, holding->holder);
 			free(holding->holder);
 		}
