@@ -3,7 +3,8 @@
 # shellcheck disable=SC2016 # conditions in single quotes are evaluated later
 #
 # kube.sh: what names from a large cluster cost: tests/api/ plays its API server, in pages of 500. Nothing is asserted;
-# machines differ. PODS, NODES, RATE and SECONDS change the sizes.
+# machines differ. PODS, NODES, RATE and SECONDS_LONG
+# change the sizes, SHORT=1 leaves the packed list out, LIMIT is how long it waits for anything.
 set -eu -o pipefail
 here=$(cd "${0%/*}" && pwd)
 # shellcheck source=tests/api/lib.sh
