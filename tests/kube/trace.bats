@@ -319,3 +319,44 @@ LIST
   caller_is login-main opened=7
   caller_is account-v2 "opened=$made"
 }
+
+@test "a pod that gets another address: what has the old one is not the target any more" {
+  pod_add moved 100.96.0.5
+  fake_pods <<'LIST'
+buffer session-service-v1-5d4f8c7b9-aaaaa 100.96.0.2 session-service-v1
+dev login-main-5d4f8c7b9-aaaaa 100.96.0.3 login-main
+LIST
+  service buffer session-service session-service-v1 1
+  server_start s
+  server_start moved
+  trace_start -n buffer svc/session-service "${NAMED[@]}"
+  trace_start_as pods -n buffer deploy/session-service-v1 "${NAMED[@]}"
+  fake_status buffer session-service-v1-5d4f8c7b9-aaaaa 100.96.0.5
+  trace_told came 1
+  trace_told gone 1
+  wait_for "grep -q '^endpoint gone: ' $T/pods/err"
+  client_run old login --to 100.96.0.2 --connections 7
+  client_run new login --to 100.96.0.5 --connections 6
+  trace_stop
+  trace_stop pods
+  same "of the Service" "$(total opened)" 6
+  same "of the Deployment" "$(total opened "$T/pods/out.json")" 6
+  caller_is login-main opened=6
+}
+
+@test "-l: a pod whose label goes and comes back is watched again" {
+  fake_pods <<'LIST'
+buffer session-service-v1-5d4f8c7b9-aaaaa 100.96.0.2 session-service-v1
+dev login-main-5d4f8c7b9-aaaaa 100.96.0.3 login-main
+LIST
+  server_start s
+  trace_start -n buffer -l app=session-service-v1 --port "$PORT" "${NAMED[@]}"
+  kubectl -n buffer label pod session-service-v1-5d4f8c7b9-aaaaa --overwrite app=other
+  trace_told gone 1
+  client_run other login --to 100.96.0.2 --connections 5
+  kubectl -n buffer label pod session-service-v1-5d4f8c7b9-aaaaa --overwrite app=session-service-v1
+  trace_told came 1
+  client_run back login --to 100.96.0.2 --connections 8
+  trace_stop
+  same opened "$(total opened)" 8
+}
