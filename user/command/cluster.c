@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
-#include <time.h>
+
+#include "../kube/clock.h"
 
 /* So long the API may take to tell the endpoints of the target. */
 #define WAIT_S 30
@@ -14,14 +15,6 @@
 #define SAY_S 2
 /* So long the first picture waits for names. */
 #define NAMES_S 2
-
-static uint64_t monotonic_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 /* --- endpoints --- */
 

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "credentials.h"
 
 struct kube_access {
@@ -18,14 +18,6 @@ struct kube_access {
 	char plugin_error[512]; /* why the plugin gave nothing; "": it did, or did not run yet */
 	int plugin_r;
 };
-
-static int64_t monotonic_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
 
 /*
  * The certificate is to be for another name than the one we connect to: curl takes both from the
@@ -136,7 +128,7 @@ int kube_access_apply(struct kube_access *access, CURL *curl, struct curl_slist 
 {
 	const struct kube_config *config = access->config;
 	struct kube_identity identity;
-	int r = kube_credentials_get(access->credentials, monotonic_ns(), &identity, error,
+	int r = kube_credentials_get(access->credentials, (int64_t)monotonic_ns(), &identity, error,
 				     error_size);
 
 	if (r == -EINPROGRESS && access->plugin_r) {
@@ -147,7 +139,8 @@ int kube_access_apply(struct kube_access *access, CURL *curl, struct curl_slist 
 		return r;
 	}
 	if (r == -EINPROGRESS) {
-		r = kube_credentials_start(access->credentials, monotonic_ns(), error, error_size);
+		r = kube_credentials_start(access->credentials, (int64_t)monotonic_ns(), error,
+					   error_size);
 		return r ? r : -EAGAIN;
 	}
 	if (r)
@@ -198,8 +191,8 @@ void kube_access_run(struct kube_access *access)
 
 	if (kube_credentials_fd(access->credentials) < 0)
 		return;
-	r = kube_credentials_proceed(access->credentials, monotonic_ns(), access->plugin_error,
-				     sizeof(access->plugin_error));
+	r = kube_credentials_proceed(access->credentials, (int64_t)monotonic_ns(),
+				     access->plugin_error, sizeof(access->plugin_error));
 	if (r != -EINPROGRESS)
 		access->plugin_r = r;
 }

@@ -7,12 +7,12 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <curl/curl.h>
 
 #include "access.h"
+#include "clock.h"
 
 #define CONNECT_MS 10000L
 #define STALLED_S 30L
@@ -62,14 +62,6 @@ struct kube_client {
 	struct kube_timer plugin_timer;
 	int credentials; /* file descriptor that tells of a plugin's end; -1: none runs */
 };
-
-static uint64_t monotonic_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 /* --- timers --- */
 

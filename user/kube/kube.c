@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
-#include <time.h>
 
 #include "access.h"
 #include "client.h"
+#include "clock.h"
 #include "escape.h"
 #include "lookups.h"
 #include "nodes.h"
@@ -200,11 +200,8 @@ void kube_run(struct kube *kube)
 
 static void expire(struct kube *kube)
 {
-	struct timespec time;
-	int64_t now;
+	int64_t now = realtime_ns();
 
-	clock_gettime(CLOCK_REALTIME, &time);
-	now = (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
 	pods_expire(pod_watch_pods(kube->pods), now);
 	if (kube->lookups)
 		lookups_expire(kube->lookups, now);

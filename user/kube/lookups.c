@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <uthash.h>
 
+#include "clock.h"
 #include "escape.h"
 #include "json-stream.h"
 #include "pod-watch.h"
@@ -52,14 +52,6 @@ struct lookups {
 	char trouble[512];
 };
 
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 static void go(struct lookups *lookups);
 static void resume(void *arg);
 
@@ -95,7 +87,7 @@ static void failed(struct lookups *lookups, const struct kube_outcome *outcome)
 	const struct kube_collection pods = {.group = "", .resource = "pods"};
 
 	if (!lookups->failing_since)
-		lookups->failing_since = clock_ns(CLOCK_MONOTONIC);
+		lookups->failing_since = monotonic_ns();
 	if (outcome->status == 403)
 		kube_forbidden(&pods, "list", outcome->error, lookups->trouble,
 			       sizeof(lookups->trouble));
@@ -118,7 +110,7 @@ static void done(void *arg, const struct kube_outcome *outcome)
 	lookups->asking = false;
 	json_stream_deinit(&lookup->stream);
 	if (well) {
-		pods_release(lookups->pods, &lookup->address, (int64_t)clock_ns(CLOCK_REALTIME));
+		pods_release(lookups->pods, &lookup->address, realtime_ns());
 		lookup->answered = lookup->asked;
 		lookups->failing_since = 0;
 		lookups->pause_ms = PAUSE_MIN_MS;
@@ -149,7 +141,7 @@ static void ask(struct lookup *lookup)
 	free(escaped);
 	/* what this answer does not have is gone: see pods_release() */
 	pods_list_begin(lookup->lookups->pods);
-	lookup->asked = (int64_t)clock_ns(CLOCK_REALTIME);
+	lookup->asked = realtime_ns();
 	json_stream_init_list(&lookup->stream, take_pod, lookup);
 	lookup->request =
 		escaped ? kube_get(lookup->lookups->client, path, false, &ops, lookup) : NULL;
@@ -216,8 +208,7 @@ const struct pod_name *lookups_by_address(struct lookups *lookups, const struct 
 		lookup = lookup_new(lookups, address);
 	*known = lookup && lookup->answered > when;
 	/* what was true before it called need not be now */
-	if (lookup && !lookup->waiting && !*known &&
-	    lookup->answered + FRESH_NS < (int64_t)clock_ns(CLOCK_REALTIME)) {
+	if (lookup && !lookup->waiting && !*known && lookup->answered + FRESH_NS < realtime_ns()) {
 		queue(lookup);
 		go(lookups);
 	}

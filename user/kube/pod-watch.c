@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "clock.h"
 #include "json-memory.h"
 #include "json-reader.h"
 #include "pods-store.h"
@@ -17,14 +17,6 @@ struct pod_reader {
 	struct reader *reader;
 	char error[512];
 };
-
-static int64_t realtime_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
 
 struct pod_reader *pod_reader_new(void)
 {
@@ -75,14 +67,6 @@ const char *pod_reader_error(const struct pod_reader *reader)
 }
 
 /* --- the watch --- */
-
-static uint64_t monotonic_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 struct pod_watch {
 	struct kube_watch *watch;

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "escape.h"
 #include "json-stream.h"
 
@@ -59,14 +59,6 @@ struct kube_watch {
 
 static void list_go(struct kube_watch *watch);
 static void watch_go(struct kube_watch *watch);
-
-static uint64_t monotonic_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 int kube_collection_path(const struct kube_collection *c, char **path)
 {
