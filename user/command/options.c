@@ -54,7 +54,7 @@ static const char help[] =
 	"                      what is more is counted, but when it ends is not known\n"
 	"  --ring-size BYTES   buffer for single events, a power of two (default 4M)\n"
 	"  --btf FILE          the kernel's types, for a kernel without /sys/kernel/btf/vmlinux\n"
-	"  -v, --verbose       libbpf's own messages, too, and the longest turn of the loop\n"
+	"  -v, --verbose       libbpf's own messages, too, and what the trace cost\n"
 	"  -h, --help          this\n"
 	"\n"
 	"`whocalls doctor` tells what this kernel allows.\n";

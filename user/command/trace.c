@@ -305,6 +305,19 @@ static void measure_turn(struct trace *trace, uint64_t began, uint64_t began_cpu
 		trace->longest_turn_cpu = cpu;
 }
 
+static void show_cost(const struct trace *trace)
+{
+	struct kube_traffic traffic;
+
+	fprintf(stderr, "longest turn of the loop: %.1f ms, of CPU time %.1f ms\n",
+		(double)trace->longest_turn / 1e6, (double)trace->longest_turn_cpu / 1e6);
+	if (!trace->cluster.kube)
+		return;
+	traffic = kube_traffic(trace->cluster.kube);
+	fprintf(stderr, "asked of the API: %llu requests, %llu bytes\n",
+		(unsigned long long)traffic.requests, (unsigned long long)traffic.bytes);
+}
+
 /* Runs until a signal, the end of --for, or nobody reads the output any more. 0 or -errno. */
 static int loop(struct trace *trace, int signals)
 {
@@ -355,8 +368,7 @@ static int loop(struct trace *trace, int signals)
 		measure_turn(trace, began, began_cpu);
 	}
 	if (trace->options.verbose)
-		fprintf(stderr, "longest turn of the loop: %.1f ms, of CPU time %.1f ms\n",
-			(double)trace->longest_turn / 1e6, (double)trace->longest_turn_cpu / 1e6);
+		show_cost(trace);
 	if (drains >= 0)
 		close(drains);
 	if (ends >= 0)
