@@ -49,6 +49,7 @@
 #endif
 
 #define HEAD_SIZE 2048 /* longest head of an HTTP response */
+#define LINE_NS 200000 /* how often a line that is waited for is looked for */
 #define SCAN_MS 20     /* how often slots are looked through for timeouts */
 
 enum state {
@@ -467,18 +468,35 @@ static void wait_file(const char *path)
 		poll_once(POLL_MS);
 }
 
-/* Passes on what it reads. */
-static void wait_line(const char *beginning)
+/* Waits until a file, which need not be there yet, has a whole line that begins so. */
+static void wait_line(const char *wanted)
 {
-	char line[4096];
+	struct timespec pause = {.tv_nsec = LINE_NS};
+	const char *text = wanted ? strchr(wanted, ':') : NULL;
+	char line[4096], path[4096];
+	FILE *file = NULL;
+	long begin = 0;
 
-	while (beginning && !stop && fgets(line, sizeof(line), stdin)) {
-		fputs(line, stderr);
-		if (!strncmp(line, beginning, strlen(beginning)))
-			return;
+	if (!wanted)
+		return;
+	if (!text || text - wanted >= (ptrdiff_t)sizeof(path))
+		errx(EX_USAGE, "--go-line %s: want FILE:TEXT", wanted);
+	snprintf(path, sizeof(path), "%.*s", (int)(text - wanted), wanted);
+	while (!stop) {
+		if (!file)
+			file = fopen(path, "re");
+		if (file && fgets(line, sizeof(line), file) && strchr(line, '\n')) {
+			if (!strncmp(line, text + 1, strlen(text + 1)))
+				break;
+			begin = ftell(file);
+			continue;
+		}
+		if (file)
+			fseek(file, begin, SEEK_SET);
+		nanosleep(&pause, NULL);
 	}
-	if (beginning && !stop)
-		errx(EX_NOINPUT, "no line begins with \"%s\"", beginning);
+	if (file)
+		fclose(file);
 }
 
 static void wait_after(uint64_t ms)
@@ -559,11 +577,12 @@ static void connections_run(void)
 static void held_send(uint64_t bytes)
 {
 	uint64_t begun = now_ns(), end;
-	size_t waiting;
+	size_t waiting, held = 0;
 
 	for (size_t i = 0; i < n_slots; i++) {
 		if (slots[i].state != HELD)
 			continue;
+		held++;
 		slots[i].unsent = bytes;
 		slot_exchange(&slots[i]);
 	}
@@ -582,7 +601,7 @@ static void held_send(uint64_t bytes)
 			poll_once(1);
 	} while (waiting && now_ms() < end && !stop);
 	counters.broken += waiting;
-	if (times)
+	if (times && held)
 		fprintf(times, "send %" PRIu64 " %" PRIu64 "\n", begun, now_ns());
 }
 

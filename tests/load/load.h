@@ -71,7 +71,7 @@ struct client_options {
 	uint64_t timeout_ms; /* for the handshake, and then for the rest of the exchange */
 	bool fastopen;
 	const char *go;
-	const char *go_line; /* begins the line of standard input that is waited for */
+	const char *go_line; /* FILE:TEXT, TEXT begins the line that is waited for */
 	uint64_t after_ms;   /* so long after that */
 	const char *times;
 	const char *ready;
