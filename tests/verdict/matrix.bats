@@ -76,7 +76,7 @@ teardown() {
   touch "$T/go"
   wait_for '[[ -e $T/sent ]]'
   server_wait s bytes_sent 5100
-  traffic_end connections-active
+  traffic_end old-connections-active
   same opened "$(total opened)" 0
   same old "$(caller_sum true connections.old)" 3
   same "bytes received" "$(caller_sum true bytes_received)" 3000
@@ -93,7 +93,7 @@ teardown() {
   touch "$T/go"
   client_wait old
   server_wait s closed 3
-  traffic_end connections-active
+  traffic_end old-connections-active
   same opened "$(total opened)" 0
   same old "$(caller_sum true connections.old)" 3
   same open "$(caller_sum true connections.open)" 0
@@ -110,7 +110,7 @@ teardown() {
   verify_start "${TARGET[@]}" --allow-idle --for 1h
   touch "$T/go"
   server_wait s bytes_received 1
-  traffic_end connections-active
+  traffic_end old-connections-active
   same old "$(caller_sum true connections.old)" 50
   same "bytes received" "$(caller_sum true bytes_received)" 1
 }
@@ -120,7 +120,7 @@ teardown() {
   client_start old c --to 100.96.0.2 --mode http --requests-per-connection 2000000
   wait_for '(($(server_count s requests) > 10))'
   verify_start "${TARGET[@]}" --allow-idle --for 1s
-  verify_wait 1 TRAFFIC connections-active
+  verify_wait 1 TRAFFIC old-connections-active
   same opened "$(total opened)" 0
   same old "$(caller_sum true connections.old)" 1
 }
@@ -131,8 +131,8 @@ teardown() {
   client_ready pool
   server_wait s bytes_received 700
   verify_start "${TARGET[@]}" --for 1s
-  verify_wait 1 TRAFFIC connections-held
-  reasons_are connections-held
+  verify_wait 1 TRAFFIC old-connections-held
+  reasons_are old-connections-held
   same opened "$(total opened)" 0
   same old "$(caller_sum true connections.old)" 7
   same idle "$(caller_sum true connections.idle)" 7
@@ -160,7 +160,7 @@ teardown() {
   touch "$T/end"
   client_wait pool
   server_wait s closed 7
-  traffic_end connections-held
+  traffic_end old-connections-held
   same old "$(caller_sum true connections.old)" 7
   same open "$(caller_sum true connections.open)" 0
 }
@@ -544,7 +544,7 @@ gap_listed() {
   touch "$T/go.many"
   client_ready many
   same "completed by the kernel" "$(established s)" 9
-  traffic_end connections-opened attempts-dropped
+  traffic_end connections-opened handshakes-dropped
   caller_is many opened=9 accepted=0 waiting=9
 }
 
@@ -556,7 +556,7 @@ gap_listed() {
   client_prepare one c --to 100.96.0.2 --timeout 300
   verify_start "${TARGET[@]}" --allow-idle --for 1h
   client_go one || true
-  traffic_end attempts-dropped
+  traffic_end handshakes-dropped
 }
 
 @test "TCP_DEFER_ACCEPT, with data: TRAFFIC" {
@@ -578,7 +578,7 @@ gap_listed() {
   client_ready mute
   same "made, as the client sees it" "$(in_pod c ss -tnH state established "dport = :$PORT" | wc -l)" 5
   same "of that, as the server sees it" "$(established s)" 0
-  traffic_end
+  traffic_end attempts-pending
   same opened "$(total opened)" 0
 }
 
@@ -608,7 +608,7 @@ gap_listed() {
   client_ready pool
   server_wait s accepted 3
   verify_start "${TARGET[@]}" --address 100.96.0.2 --for 1s
-  verify_wait 1 TRAFFIC connections-held
+  verify_wait 1 TRAFFIC old-connections-held
   same old "$(caller_sum true connections.old)" 3
 }
 
@@ -630,7 +630,7 @@ gap_listed() {
   client_ready pool
   server_wait s accepted 3
   verify_start "${TARGET[@]}" --for 1s
-  verify_wait 1 TRAFFIC connections-held
+  verify_wait 1 TRAFFIC old-connections-held
   same old "$(caller_sum true connections.old)" 3
 }
 
@@ -645,7 +645,7 @@ gap_listed() {
   touch "$T/go"
   wait_for '[[ -e $T/sent ]]'
   server_wait s bytes_received 300
-  traffic_end connections-active
+  traffic_end old-connections-active
 }
 
 @test "TCP Fast Open: TRAFFIC" {
@@ -764,7 +764,7 @@ server_restart() {
   verify_start "${TARGET[@]}" --for 1h
   touch "$T/go"
   client_wait stale || true
-  traffic_end
+  traffic_end stray-segments
   same opened "$(total opened)" 0
 }
 
@@ -866,7 +866,7 @@ LIST
   server_wait s accepted 1
   verify_start "${TARGET[@]}" --allow-idle --fail-fast --for 1h
   touch "$T/go"
-  verify_wait 1 TRAFFIC connections-active
+  verify_wait 1 TRAFFIC old-connections-active
 }
 
 @test "--fail-fast ends with an idle pool, at once: TRAFFIC" {
@@ -875,7 +875,7 @@ LIST
   client_ready pool
   server_wait s accepted 7
   verify_start "${TARGET[@]}" --fail-fast --for 1h
-  verify_wait 1 TRAFFIC connections-held
+  verify_wait 1 TRAFFIC old-connections-held
 }
 
 @test "--evidence writes the whole document, whatever the output is" {
@@ -938,11 +938,12 @@ LIST
 
 # By name, with a list of pods ---------------------------------------------------------------------------------
 
-@test "a pod by name, from a list, nobody calls: QUIET, or UNPROVEN since a list may be out of date" {
+@test "a pod by name, from a list, nobody calls: UNPROVEN, since a list may be out of date" {
   echo "buffer session-aaaaa 100.96.0.2" | pods_file >"$T/pods.json"
   server_start s
   verify_start -n buffer pod/session-aaaaa --pods "$T/pods.json" --for 1s
-  no_traffic
+  verify_wait 2 UNPROVEN endpoints-not-followed
+  reasons_are endpoints-not-followed
 }
 
 @test "a pod by name, its twin in another namespace is called: not TRAFFIC" {
@@ -967,6 +968,6 @@ buffer session-5d4f8c7b9-bbbbb 100.99.0.2 session
 LIST
   server_start s
   verify_start -n buffer deploy/session --pods "$T/pods.json" --for 1s
-  verify_wait 2 UNPROVEN
+  verify_wait 2 UNPROVEN endpoint-not-found
   jq -e 'any(.verdict.reasons[]; .text | test("session-5d4f8c7b9-bbbbb"))' "$T/out.json"
 }

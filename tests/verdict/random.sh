@@ -177,23 +177,23 @@ fault() {
     told "stopped after $at ms for $for ms"
     later "$at" tracer_signal STOP
     later "$((at + for))" tracer_signal CONT
-    EXCUSES+='|gap|suspended'
+    EXCUSES+='|tracer-stopped'
     ;;
   ring)
     told "the smallest ring"
     OPTIONS+=(--ring-size 4096)
-    EXCUSES+='|events-lost|lost'
+    EXCUSES+='|events-lost'
     ;;
   callers)
     told "8 callers at most"
     OPTIONS+=(--max-callers 8)
-    EXCUSES+='|untracked|unattributed|not-followed'
+    EXCUSES+='|events-lost|untracked'
     FEW=1
     ;;
   connections)
     told "8 connections at most"
     OPTIONS+=(--max-connections 8)
-    EXCUSES+='|untracked|unattributed|not-followed|ends'
+    EXCUSES+='|untracked|ends-unseen'
     FEW=1
     ;;
   restart)
@@ -209,12 +209,12 @@ fault() {
     told "two busy processes"
     background /dev/null /dev/null bash -c 'while :; do :; done'
     background /dev/null /dev/null bash -c 'while :; do :; done'
-    EXCUSES+='|gap|missed|ends'
+    EXCUSES+='|tracer-stopped|handshakes-missed|ends-unseen'
     ;;
   one-cpu)
     told "all on one CPU"
     taskset -pc 0 $$ >/dev/null
-    EXCUSES+='|gap|missed|ends'
+    EXCUSES+='|tracer-stopped|handshakes-missed|ends-unseen'
     ;;
   esac
 }
