@@ -14,6 +14,10 @@
 #include "target.h"
 #include "who.h"
 
+struct traffic;
+struct coverage;
+struct verdict;
+
 /* A hook that was tried. */
 struct hook {
 	const char *program; /* tcp_accept, sockops, inet_csk_accept, snapshot */
@@ -122,6 +126,10 @@ struct report {
 	size_t n_serving;
 	const char *const *notes; /* sentences for people, static */
 	size_t n_notes;
+	/* what `verify` makes of it; NULL: it was not asked */
+	const struct traffic *traffic;
+	const struct coverage *coverage;
+	const struct verdict *verdict;
 	/* private: what the callers' addresses and pods point into */
 	struct address *all_addresses;
 	const char **all_pods;
