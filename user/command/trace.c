@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -25,25 +24,10 @@ static bool has_progress(const struct session *session)
 	return !is_live(session) && session->options.for_ns && isatty(STDERR_FILENO);
 }
 
-/* As large as the terminal and in colour, where standard output is one. */
-static struct table_options table_options(const struct session *session)
-{
-	struct winsize window = {};
-	bool terminal = isatty(STDOUT_FILENO);
-
-	if (terminal)
-		ioctl(STDOUT_FILENO, TIOCGWINSZ, &window);
-	return (struct table_options){
-		.wide = session->options.output == OUTPUT_WIDE,
-		.colour = terminal && !getenv("NO_COLOR"),
-		.width = window.ws_col,
-		.height = window.ws_row,
-	};
-}
-
 static void draw(struct session *session)
 {
-	const struct table_options options = table_options(session);
+	const struct table_options options =
+		command_table(session->options.output == OUTPUT_WIDE);
 	char *text = NULL;
 	size_t size = 0;
 	FILE *file = open_memstream(&text, &size);
@@ -111,7 +95,7 @@ static void announce(const struct session *session)
 /* 0 or -errno. */
 static int summary(struct session *session)
 {
-	struct table_options options = table_options(session);
+	struct table_options options = command_table(session->options.output == OUTPUT_WIDE);
 
 	/* nobody reads it, or it has no room: it would not be a whole document anyway */
 	if (session->end == SESSION_UNREAD)
