@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "../callers/coverage.h"
 #include "format.h"
 
 #define SENTENCE 2048
@@ -248,24 +249,6 @@ static void print_hook(FILE *file, const struct hook *hook, const struct table_o
 	say(file, options, false, "%s", text);
 }
 
-/* Those of the handshake: the state tracepoint and sockops, both with the program tcp_accept. */
-static bool all_witnesses_missed(const struct report *report)
-{
-	size_t witnesses = 0, missed = 0;
-
-	for (size_t i = 0; i < report->n_hooks; i++) {
-		const struct hook *hook = &report->hooks[i];
-
-		if (!hook->hook || strcmp(hook->program, "tcp_accept"))
-			continue;
-		witnesses++;
-		/* alone, a witness's own skipped runs are all that tells */
-		missed += hook->missed || (hook->recursion_misses && report->n_hooks > 1 &&
-					   witnesses == 1 && !report->hooks[1].hook);
-	}
-	return witnesses && missed == witnesses;
-}
-
 static void print_losses(FILE *file, const struct report *report,
 			 const struct table_options *options)
 {
@@ -312,10 +295,10 @@ static void print_losses(FILE *file, const struct report *report,
 		    "  %" PRIu64 " %s counted by the kernel, but under no caller.",
 		    (uint64_t)report->opened - counted,
 		    plural(report->opened - counted, "connection was", "connections were"));
-	if (all_witnesses_missed(report))
+	if (coverage_witnesses(report) && !coverage_witnesses_complete(report))
 		say(file, options, true,
-		    "  each witness of the handshake missed some connections: what all of them missed "
-		    "can't be known.");
+		    "  no witness of the handshake is sure to have missed none: what all of them "
+		    "missed can't be known.");
 	else if (!lost->events && !lost->untracked && !lost->ends && !lost->clients &&
 		 !lost->namespaces)
 		say(file, options, false, "  nothing was lost");
