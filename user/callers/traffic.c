@@ -2,7 +2,7 @@
 /* What callers did, summed up by what it means for the verdict. */
 #include "verdict.h"
 
-static bool tally_any(const struct tally *tally)
+bool tally_any(const struct tally *tally)
 {
 	return tally->opened || tally->refused || tally->stray || tally->pending || tally->active ||
 	       tally->held;
@@ -32,16 +32,17 @@ static int64_t real_time(const struct report *report, uint64_t ns)
 	return ns ? (int64_t)ns + report->realtime_offset : 0;
 }
 
-static struct tally tally_of(const struct report *report, const struct caller_counts *counts,
-			     const struct open_counts *open, uint64_t last)
+struct tally tally_of(const struct report *report, const struct caller *caller)
 {
+	const struct caller_counts *counts = &caller->counts;
+	const struct open_counts *open = &caller->open;
 	uint64_t active = open->old_active + counts->old_active;
 	struct tally tally = {
 		.opened = counts->opened,
-		/* refused, stray and pending come in here, of each caller and of the others */
+		/* refused, stray and pending come in here */
 		.active = active,
 		.held = counts->old > active ? counts->old - active : 0,
-		.last = real_time(report, last),
+		.last = real_time(report, caller->last_seen),
 	};
 
 	if (tally.held)
@@ -59,16 +60,18 @@ static struct tally *tally_for(struct traffic *traffic, const struct caller *cal
 
 void traffic_make(struct traffic *traffic, const struct report *report)
 {
-	struct tally tally = tally_of(report, &report->others.counts, &report->others.open,
-				      report->others.counts.last);
+	const struct caller others = {
+		.counts = report->others.counts,
+		.open = report->others.open,
+		.last_seen = report->others.counts.last,
+	};
 
 	/* and listening[].dropped, summed up, here */
-	*traffic = (struct traffic){.callers = tally};
+	*traffic = (struct traffic){.callers = tally_of(report, &others)};
 	for (size_t i = 0; i < report->n_callers; i++) {
-		const struct caller *caller = &report->callers[i];
+		struct tally tally = tally_of(report, &report->callers[i]);
 
-		tally = tally_of(report, &caller->counts, &caller->open, caller->last_seen);
-		tally_add(tally_for(traffic, caller), &tally);
+		tally_add(tally_for(traffic, &report->callers[i]), &tally);
 	}
 }
 

@@ -48,6 +48,10 @@ struct traffic {
 /* Sums up a report's callers; those that have no row are one. A probe that is ignored is ignored.
  */
 void traffic_make(struct traffic *traffic, const struct report *report);
+/* What one caller of a report did. */
+struct tally tally_of(const struct report *report, const struct caller *caller);
+/* Whether that is anything. */
+bool tally_any(const struct tally *tally);
 /* Adds another node's, in any order. */
 void traffic_merge(struct traffic *into, const struct traffic *more);
 void tally_add(struct tally *sum, const struct tally *more);
