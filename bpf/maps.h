@@ -39,6 +39,7 @@ __u32 sockops_attached;  /* which misses nothing: what a later sweep finds is ol
 __u32 overflowed;        /* a record found no room: the sweep can't tell what was missed any more */
 __u32 kubelet_pid;       /* found by the sweep of files */
 __u64 kubelet_start;     /* with its start time, so that a reused pid is not taken for it */
+__u64 window_start;      /* when the trace began */
 __u64 last_wakeup;
 __u64 barrier_word; /* of no meaning: see kernel.h */
 

@@ -80,10 +80,14 @@ struct caller_counts {
 	__u64 open_time;      /* ns that the closed connections were open, in all */
 	__u32 pid;            /* of the client process that connected last; 0 unless CALLER_LOCAL */
 	__u32 old;            /* connections that were open when the trace began */
-	__u32 untracked; /* opened, but the map of connections was full: their end will not be seen
-			  */
-	__u32 resets;    /* of closed: ended by an error or a reset */
+	__u32 untracked;  /* opened, but the map of connections was full: their end will not be seen
+			   */
+	__u32 resets;     /* of closed: ended by an error or a reset */
+	__u64 old_active; /* of closed: were open when the trace began, and carried data since */
 };
+
+/* The kernel's times of data are as coarse as its tick, 10 ms at most. */
+#define TICK_MAX 10000000
 
 #define CALLER_SLOTS 256
 #define SLOT_TAKING 1
@@ -230,8 +234,8 @@ struct totals {
 		       "struct " #type " differs between kernel side and program")
 WHOCALLS_ASSERT_SIZE(endpoint_key, 20);
 WHOCALLS_ASSERT_SIZE(caller_key, 48);
-WHOCALLS_ASSERT_SIZE(caller_counts, 88);
-WHOCALLS_ASSERT_SIZE(caller_slot, 144);
+WHOCALLS_ASSERT_SIZE(caller_counts, 96);
+WHOCALLS_ASSERT_SIZE(caller_slot, 152);
 WHOCALLS_ASSERT_SIZE(connection, 120);
 WHOCALLS_ASSERT_SIZE(mark_key, 16);
 WHOCALLS_ASSERT_SIZE(connection_slot, 128);

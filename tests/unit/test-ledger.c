@@ -103,6 +103,26 @@ static void newest_counts_stay(void **state)
 	ledger_free(NULL);
 }
 
+/* Of each row alone, and as much in all. */
+static void data_on_old_ones(void **state)
+{
+	struct caller_counts counts = {.opened = 1, .closed = 3, .old_active = 3};
+	struct who one = workload(0), other = workload(1);
+	struct ledger *ledger = ledger_new(10);
+	struct caller_key key = key_of(1);
+	struct caller_counts sum = {};
+
+	(void)state;
+	assert_int_equal(ledger_update(ledger, &key, &counts, &one), 1);
+	counts = (struct caller_counts){.opened = 2, .closed = 8, .old_active = 7, .last = 9};
+	assert_int_equal(ledger_update(ledger, &key, &counts, &other), 1);
+	assert_int_equal(ledger_find(ledger, &key)->counts.old_active, 4);
+	for (const struct row *row = NULL; (row = ledger_next(ledger, row));)
+		ledger_sum_counts(&sum, &row->counts);
+	assert_int_equal(sum.old_active, 7);
+	ledger_free(ledger);
+}
+
 /* The row of a caller that is only announced, by an event. */
 static void without_counts(void **state)
 {
@@ -529,6 +549,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(newest_counts_stay),
+		cmocka_unit_test(data_on_old_ones),
 		cmocka_unit_test(without_counts),
 		cmocka_unit_test(identity_changes),
 		cmocka_unit_test(late_names),

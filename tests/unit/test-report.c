@@ -154,6 +154,37 @@ static void same_callers(void **state)
 			 TWO);
 }
 
+/* What is taken out by one option is neither what counts nor what another takes out. */
+static void ignored_apart(void **state)
+{
+	struct report report = {};
+
+	for (int class = 0; class < CLASSES; class ++) {
+		struct ledger *ledger = ledger_new(10);
+
+		for (uint32_t i = 0; i < 6; i++) {
+			const struct given one = {
+				.peer = 1,
+				.netns = 7,
+				.cgroup = i,
+				.who = {.class = class, .ignored = i % 3},
+				.counts.opened = 1,
+			};
+
+			give(ledger, &one);
+		}
+		assert_int_equal(report_group(&report, ledger), 0);
+		assert_int_equal(report.n_callers, 3);
+		for (size_t i = 0; i < 3; i++) {
+			assert_int_equal(report.callers[i].counts.opened, 2);
+			assert_int_equal(report.callers[i].ignored, i);
+		}
+		report_deinit(&report);
+		ledger_free(ledger);
+	}
+	(void)state;
+}
+
 static void one_caller_of_many_rows(void **state)
 {
 	static const struct given given[] = {
@@ -410,6 +441,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(same_callers),
+		cmocka_unit_test(ignored_apart),
 		cmocka_unit_test_setup_teardown(one_caller_of_many_rows, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_rows_do_not_agree_on, setup, teardown),
 		cmocka_unit_test_setup_teardown(order, setup, teardown),

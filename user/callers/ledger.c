@@ -22,11 +22,6 @@ struct ledger {
 	bool refreshing;
 };
 
-/* The kernel's times of data are as coarse as its tick, 10 ms at most. An old connection's
- * handshake was before the window: what it carried between the window's begin and the first look at
- * it shows in no count of bytes, but in this time. */
-#define TICK_MAX 10000000
-
 /* Keys are compared byte by byte: padding would tell apart what is the same caller. */
 _Static_assert(sizeof(struct caller_key) == 16 + 8 + COMM_SIZE + 4 + 2 + 2,
 	       "caller_key has padding");
@@ -47,6 +42,7 @@ void ledger_sum_counts(struct caller_counts *sum, const struct caller_counts *mo
 	sum->old += more->old;
 	sum->untracked += more->untracked;
 	sum->resets += more->resets;
+	sum->old_active += more->old_active;
 	sum->first = older_time(sum->first, more->first);
 	if (more->pid && (!sum->pid || more->last > sum->last))
 		sum->pid = more->pid;
@@ -95,6 +91,7 @@ static struct caller_counts counts_since(const struct caller_counts *counts,
 	since.old = less(counts->old, base->old);
 	since.untracked = less(counts->untracked, base->untracked);
 	since.resets = less(counts->resets, base->resets);
+	since.old_active = less(counts->old_active, base->old_active);
 	since.first = since.opened ? counts->last : 0;
 	return since;
 }
@@ -358,7 +355,9 @@ static struct open_counts open_of_connection(const struct connection *c, uint64_
 		.old_bytes = c->base_received + c->base_sent,
 	};
 
-	/* Bytes tell: the kernel's time of last data starts as the time of the handshake. */
+	/* Bytes tell: the kernel's time of last data starts as the time of the handshake. An old
+	 * one's was before the window: what it carried between the window's begin and the first
+	 * look at it shows in no count of bytes, but in this time. */
 	active = open.bytes_received || open.bytes_sent || (old && c->last_data > began + TICK_MAX);
 	open.old_active = old && active;
 	if (active || open.old_bytes)

@@ -77,7 +77,7 @@ static bool loopback_same(const struct row *a, const struct row *b)
 
 static bool caller_same(const struct row *a, const struct row *b)
 {
-	if (a->who.class != b->who.class)
+	if (a->who.class != b->who.class || a->who.ignored != b->who.ignored)
 		return false;
 	switch (a->who.class) {
 	case CLASS_WORKLOAD:
@@ -99,7 +99,7 @@ static bool caller_same(const struct row *a, const struct row *b)
 static uint64_t caller_hash(const struct row *row)
 {
 	const struct pod_name *pod = row->who.pod;
-	uint64_t hash = mix(0xcbf29ce484222325ULL, row->who.class);
+	uint64_t hash = mix(0xcbf29ce484222325ULL, row->who.class << 8 | row->who.ignored);
 
 	switch (row->who.class) {
 	case CLASS_WORKLOAD:
@@ -219,6 +219,7 @@ static const char *row_node(const struct row *row)
 static void caller_begin(struct caller *caller, const struct row *row)
 {
 	caller->class = row->who.class;
+	caller->ignored = row->who.ignored;
 	caller->pod = row->who.pod;
 	caller->node = row_node(row);
 	caller->cgroup = row->key.cgroup;
@@ -297,6 +298,8 @@ static int compare_callers(const void *first, const void *second)
 		r = compare_names(a->process, b->process);
 	if (!r)
 		r = compare_addresses(&a->addresses[0], &b->addresses[0]);
+	if (!r)
+		r = (int)a->ignored - (int)b->ignored;
 	return r;
 }
 

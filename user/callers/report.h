@@ -77,6 +77,7 @@ struct losses {
 /* One line of the table: rows of the ledger that are the same caller. */
 struct caller {
 	enum caller_class class;
+	uint8_t ignored; /* as struct who's */
 	/* of the first row: kind, namespace, workload; NULL if none */
 	const struct pod_name *pod;
 	/* CLASS_NODE: name; CLASS_WORKLOAD: the pods' node if it is one, else NULL */

@@ -263,6 +263,8 @@ static int begin(struct capture *capture, char *error, size_t error_size)
 		r = look_for_loopbacks(capture);
 	if (!r) {
 		capture->started = monotonic_ns();
+		capture->gone.window_start = capture->started;
+		bpf->bss->window_start = capture->started;
 		bpf->bss->sockops_attached = capture->hooks[SOCKOPS].link != NULL;
 		bpf->bss->accept_attached = capture->hooks[ACCEPT].link != NULL;
 		bpf->bss->armed = ARMED_FIRST;
