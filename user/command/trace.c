@@ -82,13 +82,16 @@ static int64_t realtime_offset(void)
 
 /* --- the ledger's refresh --- */
 
-/* An address is named as of the last connection from it: it may be another pod's by now. */
+/* An address is named as of the last connection, or attempt, from it: it may be another pod's by
+ * now. */
 static int take_caller(const struct caller_key *key, const struct caller_counts *counts, void *arg)
 {
 	struct trace *trace = arg;
-	uint64_t last = counts->last_opened ? counts->last_opened : now_ns(CLOCK_MONOTONIC);
-	struct who who =
-		names_find(trace->names, key, (int64_t)last + trace->report.realtime_offset);
+	uint64_t last = counts->last_opened > counts->last_attempt ? counts->last_opened
+								   : counts->last_attempt;
+	struct who who = names_find(trace->names, key,
+				    (int64_t)(last ? last : now_ns(CLOCK_MONOTONIC)) +
+					    trace->report.realtime_offset);
 	int r = ledger_update(trace->ledger, key, counts, &who);
 
 	return r == -ENOMEM ? r : 0;
