@@ -35,6 +35,7 @@ __u32 armed;             /* enum armed */
 __u32 sweep;             /* number of the sweep that runs, or ran last */
 __u32 snapshot_done;     /* the first sweep is over */
 __u32 accept_attached;   /* will tell of each accept */
+__u32 refused_attached;  /* will tell of each attempt that is refused */
 __u32 sockops_attached;  /* which misses nothing: what a later sweep finds is older, too */
 __u32 overflowed;        /* a record found no room: the sweep can't tell what was missed any more */
 __u32 kubelet_pid;       /* found by the sweep of files */
@@ -132,6 +133,14 @@ struct client_slot {
 
 CLIENTS(connecting);
 CLIENTS(clients);
+
+/* See attempt.h. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__type(key, __u64);
+	__type(value, struct attempt);
+	__uint(max_entries, 16384);
+} attempts SEC(".maps");
 
 /*
  * Accepts that came before the record: the kernel queues a connection just before it goes to

@@ -80,10 +80,8 @@ static void test_many(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_beats_in_time),
-		cmocka_unit_test(test_stopped),
-		cmocka_unit_test(test_suspended),
-		cmocka_unit_test(test_clocks_a_little_apart),
+		cmocka_unit_test(test_beats_in_time), cmocka_unit_test(test_stopped),
+		cmocka_unit_test(test_suspended),     cmocka_unit_test(test_clocks_a_little_apart),
 		cmocka_unit_test(test_many),
 	};
 

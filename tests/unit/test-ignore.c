@@ -79,9 +79,9 @@ static void test_pods(void **state)
 static void test_none(void **state)
 {
 	static const char *const texts[] = {
-		"",          "Web",         "web_1",      "-web",         "192.0.2.0/33", "192.0.2.0/",
-		"192.0.2/8", "2001::/129",  "192.0.2.0/-1", "1.2.3.4/8/8", "app=web,",     "=web",
-		"app in",    "app in (a",   "a=b c",
+		"",           "Web",       "web_1",      "-web",         "192.0.2.0/33",
+		"192.0.2.0/", "192.0.2/8", "2001::/129", "192.0.2.0/-1", "1.2.3.4/8/8",
+		"app=web,",   "=web",      "app in",     "app in (a",    "a=b c",
 	};
 
 	(void)state;

@@ -39,7 +39,9 @@ struct tally tally_of(const struct report *report, const struct caller *caller)
 	uint64_t active = open->old_active + counts->old_active;
 	struct tally tally = {
 		.opened = counts->opened,
-		/* refused, stray and pending come in here */
+		.refused = counts->refused,
+		.stray = counts->stray,
+		.pending = counts->pending,
 		.active = active,
 		.held = counts->old > active ? counts->old - active : 0,
 		.last = real_time(report, caller->last_seen),
@@ -66,7 +68,6 @@ void traffic_make(struct traffic *traffic, const struct report *report)
 		.last_seen = report->others.counts.last,
 	};
 
-	/* and listening[].dropped, summed up, here */
 	*traffic = (struct traffic){.callers = tally_of(report, &others)};
 	for (size_t i = 0; i < report->n_callers; i++) {
 		struct tally tally = tally_of(report, &report->callers[i]);

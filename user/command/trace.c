@@ -26,8 +26,7 @@ static bool has_progress(const struct session *session)
 
 static void draw(struct session *session)
 {
-	const struct table_options options =
-		command_table(session->options.output == OUTPUT_WIDE);
+	const struct table_options options = command_table(session->options.output == OUTPUT_WIDE);
 	char *text = NULL;
 	size_t size = 0;
 	FILE *file = open_memstream(&text, &size);

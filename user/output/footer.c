@@ -158,6 +158,25 @@ static void print_queues(FILE *file, const struct report *report,
 	}
 }
 
+static void print_attempts(FILE *file, const struct report *report,
+			   const struct table_options *options)
+{
+	if (report->refused)
+		say(file, options, true,
+		    "%" PRIu64 " %s refused: nobody listened there. -o json tells whose they were.",
+		    report->refused, say_plural(report->refused, "attempt was", "attempts were"));
+	if (report->stray)
+		say(file, options, true,
+		    "%" PRIu64 " %s of data came on connections that the server no longer had.",
+		    report->stray, say_plural(report->stray, "segment", "segments"));
+	if (report->pending)
+		say(file, options, true,
+		    "%" PRIu64 " %s half-open: the client asked for it, and the kernel waits for "
+		    "more from the client before the application can take it.",
+		    report->pending,
+		    say_plural(report->pending, "connection is", "connections are"));
+}
+
 void footer_print_totals(FILE *file, const struct report *report,
 			 const struct table_options *options)
 {
@@ -177,6 +196,7 @@ void footer_print_totals(FILE *file, const struct report *report,
 		    say_plural(open.old_active, "connection", "connections"),
 		    say_plural(open.old_active, "was", "were"),
 		    say_plural(open.old_active, "has", "have"));
+	print_attempts(file, report, options);
 	print_queues(file, report, options);
 }
 
