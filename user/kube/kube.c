@@ -329,6 +329,11 @@ const char *kube_node(const struct kube *kube)
 	return kube->found ? kube->found : kube->node;
 }
 
+uint16_t kube_kubelet_port(const struct kube *kube)
+{
+	return nodes_kubelet_port(kube->nodes, kube_node(kube));
+}
+
 bool kube_synced(const struct kube *kube)
 {
 	return kube_watch_synced(pod_watch_watch(kube->pods)) &&

@@ -64,6 +64,9 @@ const struct pod_name *kube_by_uid(const struct kube *kube, const char *uid);
 /* This node's name, as the cluster has it. */
 const char *kube_node(const struct kube *kube);
 
+/* The port on which this node's kubelet listens, as its Node object has it; 0: not known (yet). */
+uint16_t kube_kubelet_port(const struct kube *kube);
+
 /* The names are all there: the lists were complete once. */
 bool kube_synced(const struct kube *kube);
 
