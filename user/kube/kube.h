@@ -27,6 +27,11 @@ int kube_open(struct kube **out, struct kube_config *config, const char *node, b
 /* Accepts NULL. */
 void kube_close(struct kube *kube);
 
+/* Before the first kube_run(): `selected` of each pod's name is what of these matches its labels,
+ * as they change. They outlive the kube. */
+struct selectors;
+void kube_select(struct kube *kube, const struct selectors *selectors);
+
 /* For epoll: readable when kube_run() has something to do. */
 int kube_fd(const struct kube *kube);
 void kube_run(struct kube *kube);
