@@ -30,6 +30,8 @@ struct pod_name {
 	const char *kind;
 	const char *workload; /* its name; a bare pod's own */
 	const char *node;     /* "" if not scheduled */
+	/* bit i: selector i of those that were asked for matches its labels now */
+	uint32_t selected;
 };
 
 /* What is known of a caller when it is first seen. */
