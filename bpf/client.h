@@ -100,7 +100,11 @@ static __always_inline void client_connected(struct tcp_sock *tp)
  */
 static __always_inline void client_gone(struct tcp_sock *tp, int oldstate)
 {
+	struct client client;
+
 	if (oldstate == TCP_SYN_SENT) {
+		if (refused_attached && client_find(CLIENTS_OF(connecting), (__u64)tp, &client))
+			attempt_client(tp, &client);
 		client_forget(CLIENTS_OF(connecting), (__u64)tp);
 		return;
 	}

@@ -265,6 +265,12 @@ static __always_inline __u64 less(__u64 a, __u64 b)
 	return a > b ? a - b : 0;
 }
 
+/* Data came in the window. What came before the record was made shows in no count of bytes. */
+static __always_inline bool carried_data(const struct connection *c, __u64 received, __u64 sent)
+{
+	return received || sent || c->last_data > window_start + TICK_MAX;
+}
+
 static __always_inline void connection_closed(struct tcp_sock *tp, __u64 cookie)
 {
 	struct connection *c = connection_find(cookie);
@@ -291,6 +297,8 @@ static __always_inline void connection_closed(struct tcp_sock *tp, __u64 cookie)
 			__sync_fetch_and_add(&counts->bytes_sent, sent);
 		if (error)
 			__sync_fetch_and_add(&counts->resets, 1);
+		if (c->flags & CONNECTION_OLD && carried_data(c, received, sent))
+			__sync_fetch_and_add(&counts->old_active, 1);
 		counts->last = now;
 	}
 	if (want_events)

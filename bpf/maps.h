@@ -35,10 +35,12 @@ __u32 armed;             /* enum armed */
 __u32 sweep;             /* number of the sweep that runs, or ran last */
 __u32 snapshot_done;     /* the first sweep is over */
 __u32 accept_attached;   /* will tell of each accept */
+__u32 refused_attached;  /* will tell of each attempt that is refused */
 __u32 sockops_attached;  /* which misses nothing: what a later sweep finds is older, too */
 __u32 overflowed;        /* a record found no room: the sweep can't tell what was missed any more */
 __u32 kubelet_pid;       /* found by the sweep of files */
 __u64 kubelet_start;     /* with its start time, so that a reused pid is not taken for it */
+__u64 window_start;      /* when the trace began */
 __u64 last_wakeup;
 __u64 barrier_word; /* of no meaning: see kernel.h */
 
@@ -131,6 +133,14 @@ struct client_slot {
 
 CLIENTS(connecting);
 CLIENTS(clients);
+
+/* See attempt.h. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__type(key, __u64);
+	__type(value, struct attempt);
+	__uint(max_entries, 16384);
+} attempts SEC(".maps");
 
 /*
  * Accepts that came before the record: the kernel queues a connection just before it goes to

@@ -18,10 +18,12 @@
 #include "socket.h"
 #include "task.h"
 
+#include "attempt.h"
 #include "client.h"
 #include "record.h"
 
 #include "connection.h"
+#include "refused.h"
 
 char _license[] SEC("license") = "GPL";
 

@@ -80,10 +80,19 @@ struct caller_counts {
 	__u64 open_time;      /* ns that the closed connections were open, in all */
 	__u32 pid;            /* of the client process that connected last; 0 unless CALLER_LOCAL */
 	__u32 old;            /* connections that were open when the trace began */
-	__u32 untracked; /* opened, but the map of connections was full: their end will not be seen
-			  */
-	__u32 resets;    /* of closed: ended by an error or a reset */
+	__u32 untracked;  /* opened, but the map of connections was full: their end will not be seen
+			   */
+	__u32 resets;     /* of closed: ended by an error or a reset */
+	__u64 old_active; /* of closed: were open when the trace began, and carried data since */
+	__u64 refused;    /* attempts: nobody listened, and the kernel said so with a RST */
+	__u32 stray;      /* segments with data, of connections that the server no longer had */
+	__u32 pending;    /* half-open connections: only the program counts these */
+	__u64 first_attempt; /* time of the first of those three */
+	__u64 last_attempt;
 };
+
+/* The kernel's times of data are as coarse as its tick, 10 ms at most. */
+#define TICK_MAX 10000000
 
 #define CALLER_SLOTS 256
 #define SLOT_TAKING 1
@@ -190,6 +199,18 @@ struct client {
 	__u32 reserved;
 };
 
+/*
+ * One half of an attempt that was refused, until the other half comes: keyed by the sequence number
+ * of the client's SYN and its port.
+ */
+struct attempt {
+	struct caller_key key; /* the server's half: without a process; the client's: the process */
+	__u32 netns;           /* inode number: the server's, or the client's */
+	__u32 pid;             /* of the client */
+	__u32 count;           /* SYNs refused; 0: the client's half */
+	__u32 reserved;
+};
+
 enum event_type {
 	EVENT_CALLER = 1, /* a caller not seen before */
 	EVENT_OPENED = 2,
@@ -221,6 +242,8 @@ struct totals {
 	__u64 seen[WITNESSES];  /* connections of the target that each witness saw, first or not */
 	__u64 first[WITNESSES]; /* connections opened, by the witness that counted them, being first
 				 */
+	__u64 refused;          /* of the target's ports: SYNs that found nobody listening */
+	__u64 stray;            /* likewise: segments with data that found no socket */
 	__u64 last;             /* cookie of the connection that was counted last on this CPU */
 	__u64 last_server;      /* endpoint and pid of who accepted last on this CPU */
 };
@@ -230,16 +253,17 @@ struct totals {
 		       "struct " #type " differs between kernel side and program")
 WHOCALLS_ASSERT_SIZE(endpoint_key, 20);
 WHOCALLS_ASSERT_SIZE(caller_key, 48);
-WHOCALLS_ASSERT_SIZE(caller_counts, 88);
-WHOCALLS_ASSERT_SIZE(caller_slot, 144);
+WHOCALLS_ASSERT_SIZE(caller_counts, 128);
+WHOCALLS_ASSERT_SIZE(caller_slot, 184);
 WHOCALLS_ASSERT_SIZE(connection, 120);
 WHOCALLS_ASSERT_SIZE(mark_key, 16);
 WHOCALLS_ASSERT_SIZE(connection_slot, 128);
 WHOCALLS_ASSERT_SIZE(client, 40);
+WHOCALLS_ASSERT_SIZE(attempt, 64);
 WHOCALLS_ASSERT_SIZE(event, 104);
 WHOCALLS_ASSERT_SIZE(listener, 40);
 WHOCALLS_ASSERT_SIZE(server_key, 8);
 WHOCALLS_ASSERT_SIZE(server, 24);
-WHOCALLS_ASSERT_SIZE(totals, 120);
+WHOCALLS_ASSERT_SIZE(totals, 136);
 
 #endif

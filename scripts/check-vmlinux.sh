@@ -16,7 +16,7 @@ for btf in "$@"; do
   missing=$(awk -F': relo #' '/: relo #[0-9]+: </ { split($2, a, ": "); wanted[$1 a[1]] = a[2] }
     /: matching candidate/ { split($2, a, ": "); delete wanted[$1 a[1]] }
     END { for (i in wanted) print "  missing: " wanted[i] }' <<<"$output" |
-    grep -vE 'struct mptcp_(sock|subflow_context)|is_mptcp' | sort -u || true)
+    grep -vE 'struct mptcp_(sock|subflow_context)|is_mptcp|enum (sk_rst|skb_drop)_reason' | sort -u || true)
   matches=$(grep -c 'matching candidate' <<<"$output" || true)
   if [ -n "$missing" ]; then
     printf '%s:\n%s\n' "$btf" "$missing"

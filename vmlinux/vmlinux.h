@@ -37,6 +37,7 @@ enum bpf_map_type {
 	BPF_MAP_TYPE_HASH = 1,
 	BPF_MAP_TYPE_ARRAY = 2,
 	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+	BPF_MAP_TYPE_LRU_HASH = 9,
 	BPF_MAP_TYPE_RINGBUF = 27,
 };
 enum {
@@ -72,6 +73,15 @@ enum {
 	TCP_LISTEN = 10,
 	TCP_CLOSING = 11,
 	TCP_NEW_SYN_RECV = 12,
+};
+
+/* Why: the values differ between kernels. 5.17, 6.10 */
+enum skb_drop_reason {
+	SKB_DROP_REASON_NO_SOCKET = 3,
+};
+enum sk_rst_reason {
+	SK_RST_REASON_NO_SOCKET = 2,
+	SK_RST_REASON_TCP_TIMEWAIT_SOCKET = 15,
 };
 
 /* Context of BPF_PROG_TYPE_SOCK_OPS, uapi/linux/bpf.h: the verifier knows its offsets, not BTF. */
@@ -139,6 +149,19 @@ struct net {
 typedef struct {
 	struct net *net;
 } possible_net_t;
+
+struct net_device {
+	possible_net_t nd_net;
+};
+
+struct sk_buff {
+	unsigned int len; /* where TCP looks at it: of its header and what follows */
+	__be16 protocol;
+	__u16 transport_header; /* both from `head` on */
+	__u16 network_header;
+	unsigned char *head;
+	struct net_device *dev;
+};
 
 struct in6_addr {
 	union {
@@ -284,14 +307,18 @@ struct bpf_iter__task_file {
 	};
 };
 
-/* The registers of a system call that ends: only its number is read. */
+/* The registers of a system call that ends: only its number is read; and of a function. */
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
 	unsigned long orig_ax;
 	unsigned long ax; /* kretprobe: the function's result */
+	unsigned long di; /* kprobe: its first arguments */
+	unsigned long si;
 };
 #define syscall_number(regs) ((regs)->orig_ax)
 #define WHOCALLS_KRETPROBE_RESULT(regs) ((regs)->ax)
+#define WHOCALLS_KPROBE_FIRST(regs) ((regs)->di)
+#define WHOCALLS_KPROBE_SECOND(regs) ((regs)->si)
 #elif defined(__TARGET_ARCH_arm64)
 struct pt_regs {
 	u64 regs[31];
@@ -299,6 +326,8 @@ struct pt_regs {
 };
 #define syscall_number(r) ((r)->syscallno)
 #define WHOCALLS_KRETPROBE_RESULT(r) ((r)->regs[0])
+#define WHOCALLS_KPROBE_FIRST(r) ((r)->regs[0])
+#define WHOCALLS_KPROBE_SECOND(r) ((r)->regs[1])
 #else
 #error "whocalls: this architecture's struct pt_regs is not known yet"
 #endif

@@ -309,7 +309,11 @@ document_check() {
     '.totals.opened == .totals.attributed + .totals.unattributed'
     '([.callers[].connections.opened] | add // 0) == .totals.attributed'
     'all(.callers[]; .connections.idle <= .connections.open)'
-    'all(.callers[]; .connections.refused == null)'
+    '([.coverage.hooks[] | select(.program == "refused" and .hook)] | length > 0) as $known
+      | all(.callers[], .; ((.connections // .totals).refused != null) == $known)'
+    '([.callers[].connections.refused, .others.connections.refused] | add) == .totals.refused'
+    '([.callers[].connections.stray, .others.connections.stray] | add) == .totals.stray'
+    '([.callers[].connections.pending, .others.connections.pending] | add) == .totals.pending'
     'all(.callers[]; (.process == null) == (.pid == null))'
     '.coverage.hooks | length > 0'
   )

@@ -96,6 +96,35 @@ static void counts_go_to_the_caller(void **state)
 	gone_deinit(&gone);
 }
 
+static void old_ones_that_carried_data(void **state)
+{
+	const struct {
+		struct connection connection;
+		uint64_t old_active;
+	} table[] = {
+		{{.flags = CONNECTION_OLD}, 0},
+		{{.flags = CONNECTION_OLD, .base_sent = 5, .bytes_sent = 5}, 0},
+		{{.flags = CONNECTION_OLD, .base_sent = 5, .bytes_sent = 6}, 1},
+		{{.flags = CONNECTION_OLD, .bytes_received = 1}, 1},
+		{{.bytes_received = 1}, 0},
+		/* before it was found, but in the window */
+		{{.flags = CONNECTION_OLD, .last_data = 7 + TICK_MAX}, 0},
+		{{.flags = CONNECTION_OLD, .last_data = 8 + TICK_MAX}, 1},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
+		struct caller_counts counts = {};
+		struct gone gone = {.window_start = 7};
+
+		assert_int_equal(gone_add(&gone, &table[i].connection), 0);
+		gone_add_counts(&gone, &table[i].connection.key, &counts);
+		assert_int_equal(counts.closed, 1);
+		assert_int_equal(counts.old_active, table[i].old_active);
+		gone_deinit(&gone);
+	}
+}
+
 static void an_unattributed_one_has_no_caller(void **state)
 {
 	const struct connection connection = {.opened = OPENED, .flags = CONNECTION_UNATTRIBUTED};
@@ -116,6 +145,7 @@ int main(void)
 		cmocka_unit_test(opened_after_the_first_of_them),
 		cmocka_unit_test(a_sweep_that_could_not_look_everywhere_says_nothing),
 		cmocka_unit_test(counts_go_to_the_caller),
+		cmocka_unit_test(old_ones_that_carried_data),
 		cmocka_unit_test(an_unattributed_one_has_no_caller),
 	};
 

@@ -146,8 +146,8 @@ static void expect_keys(const json_t *json, const char *keys)
 	free(list);
 }
 
-#define CONNECTIONS                                                                                \
-	"opened accepted open idle refused closed resets open_seconds untracked old old_open "     \
+#define CONNECTIONS                                                                                          \
+	"opened accepted open idle refused stray pending closed resets open_seconds untracked old old_open " \
 	"old_active waiting waiting_since idle_since"
 #define CALLER                                                                                                       \
 	"class kind namespace name pods process pid cgroup cgroup_path pod_uid node addresses connections requests " \
@@ -296,8 +296,10 @@ static void check_document(json_t *json)
 	expect_keys(at(json, "others/connections"), CONNECTIONS);
 	expect_number(json, "others/connections/opened", 2);
 	expect_number(json, "others/bytes_sent", 8);
-	expect_keys(at(json, "totals"),
-		    "opened accepted closed attributed unattributed old open kernel_opened");
+	expect_keys(
+		at(json, "totals"),
+		"opened accepted closed attributed unattributed old open kernel_opened refused stray "
+		"pending");
 	expect_number(json, "totals/opened", 9);
 	expect_number(json, "totals/attributed", 7);
 	expect_number(json, "totals/unattributed", 2);
@@ -537,6 +539,31 @@ static void errors_of_writing(void **state)
 	fclose(file);
 }
 
+/* Where their hook is attached the attempts are numbers. */
+static void attempts_are_numbers_where_they_are_seen(void **state)
+{
+	struct fixture *f = *state;
+	char *text;
+	json_t *json;
+
+	f->report.n_hooks = REPORT_HOOKS;
+	f->report.hooks[REPORT_REFUSED] = (struct hook){"refused", "tp_btf/y", "", 4};
+	f->report.refused = 4;
+	add(f, ipv4(10, 0, 9, 1), NULL, (struct who){CLASS_EXTERNAL, NULL, NULL},
+	    (struct caller_counts){
+		    .refused = 3, .stray = 2, .first_attempt = AT(5), .last_attempt = AT(6)});
+	ledger_set_unattributed(f->ledger, &(struct caller_counts){.refused = 1});
+	assert_int_equal(report_group(&f->report, f->ledger), 0);
+	json = parse(json_report, &f->report, &text);
+	expect_number(json, "callers/0/connections/refused", 3);
+	expect_number(json, "callers/0/connections/stray", 2);
+	expect_number(json, "callers/0/connections/pending", 0);
+	expect_number(json, "others/connections/refused", 1);
+	expect_number(json, "totals/refused", 4);
+	json_decref(json);
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -547,6 +574,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(events, setup, teardown),
 		cmocka_unit_test_setup_teardown(names_that_are_not_utf8, setup, teardown),
 		cmocka_unit_test_setup_teardown(errors_of_writing, setup, teardown),
+		cmocka_unit_test_setup_teardown(attempts_are_numbers_where_they_are_seen, setup,
+						teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -103,6 +103,26 @@ static void newest_counts_stay(void **state)
 	ledger_free(NULL);
 }
 
+/* Of each row alone, and as much in all. */
+static void data_on_old_ones(void **state)
+{
+	struct caller_counts counts = {.opened = 1, .closed = 3, .old_active = 3};
+	struct who one = workload(0), other = workload(1);
+	struct ledger *ledger = ledger_new(10);
+	struct caller_key key = key_of(1);
+	struct caller_counts sum = {};
+
+	(void)state;
+	assert_int_equal(ledger_update(ledger, &key, &counts, &one), 1);
+	counts = (struct caller_counts){.opened = 2, .closed = 8, .old_active = 7, .last = 9};
+	assert_int_equal(ledger_update(ledger, &key, &counts, &other), 1);
+	assert_int_equal(ledger_find(ledger, &key)->counts.old_active, 4);
+	for (const struct row *row = NULL; (row = ledger_next(ledger, row));)
+		ledger_sum_counts(&sum, &row->counts);
+	assert_int_equal(sum.old_active, 7);
+	ledger_free(ledger);
+}
+
 /* The row of a caller that is only announced, by an event. */
 static void without_counts(void **state)
 {
@@ -516,12 +536,33 @@ static void memory(void **state)
 		assert_int_equal(update(ledger, i, 1, unknown), 1);
 	used = mallinfo2().uordblks - before;
 	print_message("10,000 rows: %zu KiB\n", used / 1024);
-	assert_true(used < 4 << 20);
+	assert_true(used < 9 << 19);
 	for (; i < 100000; i++)
 		assert_int_equal(update(ledger, i, 1, unknown), 1);
 	used = mallinfo2().uordblks - before;
 	print_message("100,000 rows: %zu KiB\n", used / 1024);
-	assert_true(used < 40 << 20);
+	assert_true(used < 45 << 20);
+	ledger_free(ledger);
+}
+
+/* A new identity gets the attempts that are new under it. */
+static void attempts_go_to_who_made_them(void **state)
+{
+	struct ledger *ledger = ledger_new(10);
+	const struct caller_key key = {.peer = {1}};
+	struct caller_counts counts = {.refused = 3, .first_attempt = 10, .last_attempt = 20};
+	struct who who = workload(0), later = workload(1);
+
+	(void)state;
+	later.since = 25;
+	assert_int_equal(ledger_update(ledger, &key, &counts, &who), 1);
+	counts = (struct caller_counts){
+		.refused = 5, .stray = 1, .first_attempt = 10, .last_attempt = 30};
+	assert_int_equal(ledger_update(ledger, &key, &counts, &later), 1);
+	assert_int_equal(ledger_find(ledger, &key)->counts.refused, 2);
+	assert_int_equal(ledger_find(ledger, &key)->counts.stray, 1);
+	assert_int_equal(ledger_find(ledger, &key)->counts.first_attempt, 30);
+	assert_int_equal(ledger_next(ledger, NULL)->counts.refused, 3);
 	ledger_free(ledger);
 }
 
@@ -529,6 +570,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(newest_counts_stay),
+		cmocka_unit_test(data_on_old_ones),
 		cmocka_unit_test(without_counts),
 		cmocka_unit_test(identity_changes),
 		cmocka_unit_test(late_names),
@@ -541,6 +583,7 @@ int main(void)
 		cmocka_unit_test(open_under_the_identity_of_then),
 		cmocka_unit_test(opened_is_attributed_or_unattributed),
 		cmocka_unit_test(memory),
+		cmocka_unit_test(attempts_go_to_who_made_them),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

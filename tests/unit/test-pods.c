@@ -13,6 +13,7 @@
 
 #include "../../user/kube/pods-store.h"
 #include "../../user/kube/pods.h"
+#include "../../user/kube/selector.h"
 
 #ifndef TEST_DATA
 #define TEST_DATA "tests/unit/data"
@@ -737,6 +738,35 @@ static void test_standard_input(void **state)
 	close(saved);
 }
 
+/* --- labels --- */
+
+static void test_selected(void **state)
+{
+	struct pods *pods = *state;
+	struct selectors selectors = {};
+	struct selector *own[2];
+	const struct pod_name *name;
+	char error[256];
+
+	assert_int_equal(selector_parse(&own[0], "app=web", error, sizeof(error)), 0);
+	assert_int_equal(selector_parse(&own[1], "!tier", error, sizeof(error)), 0);
+	selectors.at[selectors.n++] = own[0];
+	selectors.at[selectors.n++] = own[1];
+	pods_select(pods, &selectors);
+	assert_read(pods, LIST(POD("a", "ua", ",\"labels\":{\"app\":\"web\"}",
+				   "") "," POD("b", "ub", "", "")));
+	name = pods_by_uid(pods, "ua");
+	assert_int_equal(name->selected, 3);
+	assert_int_equal(pods_by_uid(pods, "ub")->selected, 2);
+	/* what was handed out follows the labels */
+	assert_read(pods, LIST(POD("a", "ua", ",\"labels\":{\"app\":\"api\",\"tier\":\"x\"}", "")));
+	assert_int_equal(name->selected, 0);
+	assert_read(pods, LIST(POD("a", "ua", ",\"labels\":null", "")));
+	assert_int_equal(name->selected, 2);
+	selector_free(own[0]);
+	selector_free(own[1]);
+}
+
 /* --- over time --- */
 
 static void test_gone(void **state)
@@ -916,6 +946,7 @@ int main(void)
 		TEST(test_missing_and_null_fields),
 		TEST(test_addresses),
 		TEST(test_address_over_time),
+		TEST(test_selected),
 		TEST(test_gone),
 		TEST(test_lists),
 		TEST(test_expire),

@@ -154,6 +154,37 @@ static void same_callers(void **state)
 			 TWO);
 }
 
+/* What is taken out by one option is neither what counts nor what another takes out. */
+static void ignored_apart(void **state)
+{
+	struct report report = {};
+
+	for (int class = 0; class < CLASSES; class ++) {
+		struct ledger *ledger = ledger_new(10);
+
+		for (uint32_t i = 0; i < 6; i++) {
+			const struct given one = {
+				.peer = 1,
+				.netns = 7,
+				.cgroup = i,
+				.who = {.class = class, .ignored = i % 3},
+				.counts.opened = 1,
+			};
+
+			give(ledger, &one);
+		}
+		assert_int_equal(report_group(&report, ledger), 0);
+		assert_int_equal(report.n_callers, 3);
+		for (size_t i = 0; i < 3; i++) {
+			assert_int_equal(report.callers[i].counts.opened, 2);
+			assert_int_equal(report.callers[i].ignored, i);
+		}
+		report_deinit(&report);
+		ledger_free(ledger);
+	}
+	(void)state;
+}
+
 static void one_caller_of_many_rows(void **state)
 {
 	static const struct given given[] = {
@@ -406,16 +437,53 @@ static void many(void **state)
 	group_many(getenv("MANY") ? strtoul(getenv("MANY"), NULL, 0) : 100000, 10);
 }
 
+static void a_caller_with_nothing_but_attempts(void **state)
+{
+	struct ledger *ledger = *state;
+	struct report report = {.start_ns = 5};
+
+	give(ledger,
+	     &(struct given){.peer = 1,
+			     .who.class = CLASS_EXTERNAL,
+			     .counts = {.refused = 3, .first_attempt = 10, .last_attempt = 30}});
+	give(ledger, &(struct given){.peer = 2,
+				     .who.class = CLASS_EXTERNAL,
+				     .counts = {.opened = 1,
+						.first = 20,
+						.last = 20,
+						.stray = 1,
+						.first_attempt = 15,
+						.last_attempt = 40}});
+	give(ledger,
+	     &(struct given){.peer = 3, .who.class = CLASS_EXTERNAL, .counts = {.pending = 2}});
+	give(ledger, &(struct given){.peer = 4, .who.class = CLASS_EXTERNAL});
+	ledger_set_unattributed(ledger, &(struct caller_counts){.refused = 7, .pending = 1});
+	assert_int_equal(report_group(&report, ledger), 0);
+	assert_int_equal(report.n_callers, 3);
+	assert_int_equal(report.callers[0].first_seen, 15);
+	assert_int_equal(report.callers[0].last_seen, 40);
+	assert_int_equal(report.callers[1].counts.refused, 3);
+	assert_int_equal(report.callers[1].first_seen, 10);
+	assert_int_equal(report.callers[1].last_seen, 30);
+	assert_int_equal(report.refused_unattributed, 7);
+	assert_int_equal(report.pending, 3);
+	assert_int_equal(report.pending_unattributed, 1);
+	report_deinit(&report);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(same_callers),
+		cmocka_unit_test(ignored_apart),
 		cmocka_unit_test_setup_teardown(one_caller_of_many_rows, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_rows_do_not_agree_on, setup, teardown),
 		cmocka_unit_test_setup_teardown(order, setup, teardown),
 		cmocka_unit_test_setup_teardown(empty, setup, teardown),
 		cmocka_unit_test(at_random),
 		cmocka_unit_test(many),
+		cmocka_unit_test_setup_teardown(a_caller_with_nothing_but_attempts, setup,
+						teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -181,6 +181,11 @@ static void equal(void **state)
 	b.pod = &renamed;
 	assert_false(who_equal(&a, &b));
 	b = a;
+	b.ignored = 1;
+	assert_false(who_equal(&a, &b));
+	a.ignored = 1;
+	assert_true(who_equal(&a, &b));
+	b = a;
 	b.class = CLASS_LOOPBACK;
 	assert_false(who_equal(&a, &b));
 	a = (struct who){CLASS_NODE, NULL, "node-1"};

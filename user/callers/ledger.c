@@ -22,11 +22,6 @@ struct ledger {
 	bool refreshing;
 };
 
-/* The kernel's times of data are as coarse as its tick, 10 ms at most. An old connection's
- * handshake was before the window: what it carried between the window's begin and the first look at
- * it shows in no count of bytes, but in this time. */
-#define TICK_MAX 10000000
-
 /* Keys are compared byte by byte: padding would tell apart what is the same caller. */
 _Static_assert(sizeof(struct caller_key) == 16 + 8 + COMM_SIZE + 4 + 2 + 2,
 	       "caller_key has padding");
@@ -47,6 +42,10 @@ void ledger_sum_counts(struct caller_counts *sum, const struct caller_counts *mo
 	sum->old += more->old;
 	sum->untracked += more->untracked;
 	sum->resets += more->resets;
+	sum->old_active += more->old_active;
+	sum->refused += more->refused;
+	sum->stray += more->stray;
+	sum->pending += more->pending;
 	sum->first = older_time(sum->first, more->first);
 	if (more->pid && (!sum->pid || more->last > sum->last))
 		sum->pid = more->pid;
@@ -54,6 +53,9 @@ void ledger_sum_counts(struct caller_counts *sum, const struct caller_counts *mo
 		sum->last = more->last;
 	if (more->last_opened > sum->last_opened)
 		sum->last_opened = more->last_opened;
+	sum->first_attempt = older_time(sum->first_attempt, more->first_attempt);
+	if (more->last_attempt > sum->last_attempt)
+		sum->last_attempt = more->last_attempt;
 }
 
 void ledger_sum_open(struct open_counts *sum, const struct open_counts *more)
@@ -77,6 +79,11 @@ static uint64_t less(uint64_t a, uint64_t b)
 	return a > b ? a - b : 0;
 }
 
+bool ledger_attempted(const struct caller_counts *counts)
+{
+	return counts->refused || counts->stray || counts->pending;
+}
+
 /* What was counted since `base`. That it began with the last thing counted is the best that is
  * known of a time between two passes. */
 static struct caller_counts counts_since(const struct caller_counts *counts,
@@ -95,7 +102,12 @@ static struct caller_counts counts_since(const struct caller_counts *counts,
 	since.old = less(counts->old, base->old);
 	since.untracked = less(counts->untracked, base->untracked);
 	since.resets = less(counts->resets, base->resets);
+	since.old_active = less(counts->old_active, base->old_active);
 	since.first = since.opened ? counts->last : 0;
+	since.refused = less(counts->refused, base->refused);
+	since.stray = less(counts->stray, base->stray);
+	since.pending = less(counts->pending, base->pending);
+	since.first_attempt = ledger_attempted(&since) ? counts->last_attempt : 0;
 	return since;
 }
 
@@ -103,7 +115,7 @@ static bool counts_any(const struct caller_counts *counts)
 {
 	return counts->opened || counts->accepted || counts->closed || counts->bytes_received ||
 	       counts->bytes_sent || counts->open_time || counts->old || counts->untracked ||
-	       counts->resets;
+	       counts->resets || ledger_attempted(counts);
 }
 
 /* What the kernel had counted when the row was last updated. */
@@ -118,11 +130,13 @@ static struct caller_counts row_total(const struct row *row)
 
 static void row_set_counts(struct row *row, const struct caller_counts *counts)
 {
-	uint64_t first = row->counts.first;
+	uint64_t first = row->counts.first, attempt = row->counts.first_attempt;
 
 	row->counts = counts_since(counts, row->base);
 	if (row->base && first)
 		row->counts.first = first;
+	if (row->base && attempt)
+		row->counts.first_attempt = attempt;
 }
 
 /*
@@ -131,9 +145,11 @@ static void row_set_counts(struct row *row, const struct caller_counts *counts)
  */
 static bool row_doubtful(const struct row *row, const struct who *who)
 {
+	uint64_t last = row->counts.last > row->counts.last_attempt ? row->counts.last
+								    : row->counts.last_attempt;
+
 	return row->who.pod && !who->pod && !row->who.pod_uid && who->doubt &&
-	       who->doubt != INT64_MAX &&
-	       (int64_t)row->counts.last > who->doubt + INT64_C(1000000000);
+	       who->doubt != INT64_MAX && (int64_t)last > who->doubt + INT64_C(1000000000);
 }
 
 /*
@@ -144,7 +160,7 @@ static bool row_doubtful(const struct row *row, const struct who *who)
  */
 static bool row_named_late(const struct row *row, const struct who *who, bool opened)
 {
-	uint64_t first = row->counts.first;
+	uint64_t first = older_time(row->counts.first, row->counts.first_attempt);
 	bool all = !first || who->since <= (int64_t)first;
 
 	/* a process's cgroup tells more than its address */
@@ -279,7 +295,7 @@ int ledger_update(struct ledger *ledger, const struct caller_key *key,
 	} else if (counts) {
 		fresh = *counts;
 	}
-	if (row && row_take_name(row, who, fresh.opened)) {
+	if (row && row_take_name(row, who, fresh.opened || ledger_attempted(&fresh))) {
 		row->superseded = false;
 		if (counts)
 			row_set_counts(row, counts);
@@ -358,7 +374,9 @@ static struct open_counts open_of_connection(const struct connection *c, uint64_
 		.old_bytes = c->base_received + c->base_sent,
 	};
 
-	/* Bytes tell: the kernel's time of last data starts as the time of the handshake. */
+	/* Bytes tell: the kernel's time of last data starts as the time of the handshake. An old
+	 * one's was before the window: what it carried between the window's begin and the first
+	 * look at it shows in no count of bytes, but in this time. */
 	active = open.bytes_received || open.bytes_sent || (old && c->last_data > began + TICK_MAX);
 	open.old_active = old && active;
 	if (active || open.old_bytes)

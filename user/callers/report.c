@@ -77,7 +77,7 @@ static bool loopback_same(const struct row *a, const struct row *b)
 
 static bool caller_same(const struct row *a, const struct row *b)
 {
-	if (a->who.class != b->who.class)
+	if (a->who.class != b->who.class || a->who.ignored != b->who.ignored)
 		return false;
 	switch (a->who.class) {
 	case CLASS_WORKLOAD:
@@ -99,7 +99,7 @@ static bool caller_same(const struct row *a, const struct row *b)
 static uint64_t caller_hash(const struct row *row)
 {
 	const struct pod_name *pod = row->who.pod;
-	uint64_t hash = mix(0xcbf29ce484222325ULL, row->who.class);
+	uint64_t hash = mix(0xcbf29ce484222325ULL, row->who.class << 8 | row->who.ignored);
 
 	switch (row->who.class) {
 	case CLASS_WORKLOAD:
@@ -145,7 +145,7 @@ static void grouping_deinit(struct grouping *g)
 static bool row_is_empty(const struct row *row)
 {
 	return !row->counts.opened && !row->counts.old && !row->counts.accepted &&
-	       !row->counts.closed && !row->open.open;
+	       !row->counts.closed && !ledger_attempted(&row->counts) && !row->open.open;
 }
 
 /* The next row that counts something. */
@@ -219,6 +219,7 @@ static const char *row_node(const struct row *row)
 static void caller_begin(struct caller *caller, const struct row *row)
 {
 	caller->class = row->who.class;
+	caller->ignored = row->who.ignored;
 	caller->pod = row->who.pod;
 	caller->node = row_node(row);
 	caller->cgroup = row->key.cgroup;
@@ -257,6 +258,14 @@ static void caller_finish(struct caller *caller, uint64_t start_ns)
 	caller->pid = caller->process[0] ? caller->counts.pid : 0;
 	caller->first_seen = caller->counts.first;
 	caller->last_seen = caller->counts.last;
+	if (ledger_attempted(&caller->counts)) {
+		uint64_t first = caller->counts.first_attempt, last = caller->counts.last_attempt;
+
+		if (first && (!caller->first_seen || first < caller->first_seen))
+			caller->first_seen = first;
+		if (last > caller->last_seen)
+			caller->last_seen = last;
+	}
 	if (data >= start_ns && data > caller->last_seen)
 		caller->last_seen = data;
 }
@@ -297,6 +306,8 @@ static int compare_callers(const void *first, const void *second)
 		r = compare_names(a->process, b->process);
 	if (!r)
 		r = compare_addresses(&a->addresses[0], &b->addresses[0]);
+	if (!r)
+		r = (int)a->ignored - (int)b->ignored;
 	return r;
 }
 
@@ -309,11 +320,16 @@ static void report_sum(struct report *report)
 	report->accepted = report->others.counts.accepted;
 	report->open = report->others.open.open;
 	report->old = report->others.counts.old;
+	report->refused_unattributed = report->others.counts.refused;
+	report->stray_unattributed = report->others.counts.stray;
+	report->pending_unattributed = report->others.counts.pending;
+	report->pending = report->others.counts.pending;
 	for (i = 0; i < report->n_callers; i++) {
 		report->attributed += report->callers[i].counts.opened;
 		report->accepted += report->callers[i].counts.accepted;
 		report->open += report->callers[i].open.open;
 		report->old += report->callers[i].counts.old;
+		report->pending += report->callers[i].counts.pending;
 	}
 }
 
@@ -357,6 +373,11 @@ out:
 		report_deinit(report);
 	grouping_deinit(&g);
 	return r;
+}
+
+bool report_refused_known(const struct report *report)
+{
+	return report->n_hooks > REPORT_REFUSED && report->hooks[REPORT_REFUSED].hook;
 }
 
 void report_deinit(struct report *report)

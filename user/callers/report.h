@@ -14,12 +14,16 @@
 #include "target.h"
 #include "who.h"
 
+struct traffic;
+struct coverage;
+struct verdict;
+
 /* A hook that was tried. */
 struct hook {
-	const char *program; /* tcp_accept, sockops, inet_csk_accept, snapshot */
+	const char *program; /* tcp_accept, inet_csk_accept, snapshot, refused */
 	const char *hook;    /* tp_btf/inet_sock_set_state …; NULL: none could be attached */
 	const char *why;     /* why not a better one; "" if it is the best */
-	uint64_t seen;       /* connections of the target */
+	uint64_t seen;       /* connections of the target; of `refused`: attempts */
 	uint64_t missed;     /* likewise, that another witness saw */
 	uint64_t healed;     /* likewise, that this one saw and the one before it missed */
 	/* of all runs, the target's or not: bpf_prog_info.recursion_misses */
@@ -27,7 +31,8 @@ struct hook {
 	/* likewise, of a kretprobe: calls for which it had no instance left */
 	uint64_t nmissed;
 };
-#define REPORT_HOOKS 4
+#define REPORT_HOOKS 5
+#define REPORT_REFUSED 4 /* the row of the hook that sees attempts */
 
 /* A listening socket of an endpoint, and its network namespace since it was first met. */
 struct listening {
@@ -73,6 +78,7 @@ struct losses {
 /* One line of the table: rows of the ledger that are the same caller. */
 struct caller {
 	enum caller_class class;
+	uint8_t ignored; /* as struct who's */
 	/* of the first row: kind, namespace, workload; NULL if none */
 	const struct pod_name *pod;
 	/* CLASS_NODE: name; CLASS_WORKLOAD: the pods' node if it is one, else NULL */
@@ -89,9 +95,9 @@ struct caller {
 	size_t n_pods;
 	struct address *addresses; /* sorted, no duplicates */
 	size_t n_addresses;
-	/* newest of a connection's opening or closing, or data; 0: none in the window */
+	/* newest of a connection's opening or closing, data, or attempt; 0: none in the window */
 	uint64_t last_seen;
-	uint64_t first_seen; /* oldest opening in the window; 0: none */
+	uint64_t first_seen; /* oldest opening or attempt in the window; 0: none */
 };
 
 struct report {
@@ -113,6 +119,15 @@ struct report {
 	uint64_t accepted;
 	uint64_t open;
 	uint64_t old; /* connections that were open before the window */
+	/* Attempts, by the kernel's own totals; those of callers without a row are in `others`. As
+	 * of struct caller_counts; refused and stray are known only where their hook is attached,
+	 * see report_refused_known(). */
+	uint64_t refused;
+	uint64_t stray;
+	uint64_t pending;
+	uint64_t refused_unattributed; /* of them: in `others` */
+	uint64_t stray_unattributed;
+	uint64_t pending_unattributed;
 	struct hook hooks[REPORT_HOOKS];
 	size_t n_hooks;
 	struct losses losses;
@@ -122,6 +137,10 @@ struct report {
 	size_t n_serving;
 	const char *const *notes; /* sentences for people, static */
 	size_t n_notes;
+	/* what `verify` makes of it; NULL: it was not asked */
+	const struct traffic *traffic;
+	const struct coverage *coverage;
+	const struct verdict *verdict;
 	/* private: what the callers' addresses and pods point into */
 	struct address *all_addresses;
 	const char **all_pods;
@@ -129,11 +148,15 @@ struct report {
 
 /*
  * Groups the ledger's rows into report->callers, sorts them, and sets others, attributed,
- * unattributed, accepted, open and old. Rows that count nothing are left out. Reads start_ns; the
- * rest of *report is left alone. What an earlier call made is freed. 0 or -ENOMEM. Free with
- * report_deinit(), also after an error.
+ * unattributed, accepted, open, old, pending, and what is unattributed of the attempts. Rows that
+ * count nothing are left out. Reads start_ns; the rest of *report is left alone. What an earlier
+ * call made is freed. 0 or -ENOMEM. Free with report_deinit(), also after an error.
  */
 int report_group(struct report *report, const struct ledger *ledger);
+
+/* Whether attempts that are refused were seen: their hook was attached. */
+bool report_refused_known(const struct report *report);
+
 void report_deinit(struct report *report);
 
 #endif

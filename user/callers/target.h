@@ -4,6 +4,7 @@
 #ifndef CALLERS_TARGET_H
 #define CALLERS_TARGET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,6 +19,9 @@ struct endpoint {
 	 */
 	uint64_t since;
 	uint64_t until;
+	/* since when the pod exists, by the API; ns since 1970, 0: not known */
+	int64_t existed;
+	bool here; /* its address was found on this node; any address always is */
 };
 
 struct target {

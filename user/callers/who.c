@@ -75,5 +75,6 @@ static bool pod_equal(const struct pod_name *a, const struct pod_name *b)
 
 bool who_equal(const struct who *a, const struct who *b)
 {
-	return a->class == b->class && pod_equal(a->pod, b->pod) && string_equal(a->node, b->node);
+	return a->class == b->class && a->ignored == b->ignored && pod_equal(a->pod, b->pod) &&
+	       string_equal(a->node, b->node);
 }

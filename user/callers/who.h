@@ -30,6 +30,8 @@ struct pod_name {
 	const char *kind;
 	const char *workload; /* its name; a bare pod's own */
 	const char *node;     /* "" if not scheduled */
+	/* bit i: selector i of those that were asked for matches its labels now */
+	uint32_t selected;
 };
 
 /* What is known of a caller when it is first seen. */
@@ -59,6 +61,8 @@ struct who {
 	const char *node;        /* CLASS_NODE: its name */
 	const char *pod_uid;     /* as the process's cgroup tells it, or NULL */
 	const char *cgroup_path; /* of the process, or NULL */
+	/* 0: it counts; else the number, from 1, of the option --ignore that takes it out */
+	uint8_t ignored;
 	/* Since when the peer's address is theirs, where only that tells who it is: what was
 	 * counted before is not theirs. As pod_since. */
 	int64_t since;
@@ -66,14 +70,14 @@ struct who {
 	int64_t doubt;
 };
 
-/* The rules of design section 4, in their order. Pure. */
+/* The rules of design section 4, in their order. Pure. `ignored` is 0. */
 struct who who_decide(const struct evidence *evidence);
 
 /* "workload", "probe" … as in the JSON. Static. */
 const char *who_class_name(enum caller_class class);
 
 /* The same class, pod (by UID where both have one: a pod that was read again is still that pod)
- * and node. */
+ * and node, and ignored or not by the same option. */
 bool who_equal(const struct who *a, const struct who *b);
 
 #endif

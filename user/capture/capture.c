@@ -135,6 +135,32 @@ static int attach(struct capture *capture, int which, struct bpf_program *progra
 	return hook->link ? 0 : -errno;
 }
 
+/* Without it no attempt is seen that nobody listens for; the report says so. */
+static void attach_refused(struct capture *capture)
+{
+	struct attached *hook = &capture->hooks[REFUSED];
+	size_t length = strlen(hook->why);
+	int r = 0;
+
+	if (!capture->refused)
+		return;
+	hook->link = bpf_program__attach(capture->refused);
+	if (!hook->link)
+		r = capture_failure();
+	if (!r && capture->refused_second) {
+		hook->second = bpf_program__attach(capture->refused_second);
+		if (!hook->second)
+			r = capture_failure();
+	}
+	if (!r)
+		return;
+	snprintf(hook->why + length, HOOK_WHY - length, "%s%s: %s", length ? "; " : "", hook->name,
+		 strerror(-r));
+	hook->name[0] = '\0';
+	bpf_link__destroy(hook->link);
+	hook->link = NULL;
+}
+
 /* The state tracepoint must be; the others are told of when they can't be. */
 static int attach_all(struct capture *capture, char *error, size_t error_size)
 {
@@ -167,6 +193,7 @@ static int attach_all(struct capture *capture, char *error, size_t error_size)
 			capture->hooks[ACCEPT].name[0] = '\0';
 		}
 	}
+	attach_refused(capture);
 	snprintf(capture->hooks[SNAPSHOT].name, sizeof(capture->hooks[SNAPSHOT].name), "iter/tcp");
 	return 0;
 }
@@ -263,8 +290,11 @@ static int begin(struct capture *capture, char *error, size_t error_size)
 		r = look_for_loopbacks(capture);
 	if (!r) {
 		capture->started = monotonic_ns();
+		capture->gone.window_start = capture->started;
+		bpf->bss->window_start = capture->started;
 		bpf->bss->sockops_attached = capture->hooks[SOCKOPS].link != NULL;
 		bpf->bss->accept_attached = capture->hooks[ACCEPT].link != NULL;
+		bpf->bss->refused_attached = capture->hooks[REFUSED].link != NULL;
 		bpf->bss->armed = ARMED_FIRST;
 		if (capture->hooks[SOCKOPS].link)
 			grace_period();
@@ -331,7 +361,8 @@ void capture_stop(struct capture *capture)
 	}
 	for (size_t i = 0; i < LENGTH(capture->hooks); i++) {
 		bpf_link__destroy(capture->hooks[i].link);
-		capture->hooks[i].link = NULL;
+		bpf_link__destroy(capture->hooks[i].second);
+		capture->hooks[i].link = capture->hooks[i].second = NULL;
 	}
 	/* what is still running has counted when this is over */
 	if (attached)

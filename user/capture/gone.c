@@ -30,12 +30,20 @@ bool gone_is(const struct gone *gone, const struct connection *connection, uint3
 	return first && connection->opened < first && connection->swept + GONE_SWEEPS <= sweep;
 }
 
+/* As connection_closed() in the kernel tells it. */
+static bool carried_data(const struct gone *gone, const struct connection *c)
+{
+	return c->bytes_received > c->base_received || c->bytes_sent > c->base_sent ||
+	       c->last_data > gone->window_start + TICK_MAX;
+}
+
 int gone_add(struct gone *gone, const struct connection *connection)
 {
 	const struct caller_counts counts = {
 		.closed = 1,
 		.bytes_received = connection->bytes_received - connection->base_received,
 		.bytes_sent = connection->bytes_sent - connection->base_sent,
+		.old_active = connection->flags & CONNECTION_OLD && carried_data(gone, connection),
 		/* it was there before the first sweep that did not find it */
 		.open_time = gone->began[GONE_SWEEPS - 1] - connection->opened,
 	};

@@ -20,6 +20,7 @@ struct gone_caller; /* private */
 
 /* All zero to begin with. */
 struct gone {
+	uint64_t window_start;       /* CLOCK_MONOTONIC */
 	uint64_t began[GONE_SWEEPS]; /* when the last sweeps did, newest first; CLOCK_MONOTONIC */
 	struct gone_caller *callers;
 	struct caller_counts unattributed;

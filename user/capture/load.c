@@ -170,6 +170,41 @@ static size_t choose_accept(struct capture *capture, const char *btf, const char
 	return chosen;
 }
 
+/*
+ * The hook that sees refused attempts, by the kernel's version: what their tracepoints are called
+ * with is not looked at by the verifier, and reading the BTF for it would take tens of
+ * milliseconds. `none`: no program of it loads here.
+ */
+static void choose_refused(struct capture *capture, bool none)
+{
+	struct attached *hook = &capture->hooks[REFUSED];
+	struct whocalls_bpf *bpf = capture->bpf;
+	struct bpf_program *const all[] = {bpf->progs.refused_reset, bpf->progs.refused_drop,
+					   bpf->progs.refused_v4, bpf->progs.refused_v6};
+
+	capture->refused = capture->refused_second = NULL;
+	hook->name[0] = hook->why[0] = '\0';
+	if (none) {
+		snprintf(hook->why, HOOK_WHY, "no program that sees resets loads here");
+	} else if (hooks_kernel_is(6, 10)) {
+		capture->refused = bpf->progs.refused_reset;
+		hook_name(HOOK_TP_BTF, "tcp_send_reset", hook->name, sizeof(hook->name));
+	} else if (hooks_kernel_is(5, 18)) {
+		capture->refused = bpf->progs.refused_drop;
+		hook_name(HOOK_TP_BTF, "kfree_skb", hook->name, sizeof(hook->name));
+		snprintf(hook->why, HOOK_WHY,
+			 "tcp_send_reset is called for segments without a socket from 6.10 on");
+	} else {
+		capture->refused = bpf->progs.refused_v4;
+		capture->refused_second = bpf->progs.refused_v6;
+		snprintf(hook->name, sizeof(hook->name), "kprobe/tcp_v4_send_reset");
+		snprintf(hook->why, HOOK_WHY, "kfree_skb has a reason from 5.18 on");
+	}
+	for (size_t i = 0; i < LENGTH(all); i++)
+		bpf_program__set_autoload(all[i], all[i] == capture->refused ||
+							  all[i] == capture->refused_second);
+}
+
 static int size_maps(struct capture *capture, const struct capture_options *options)
 {
 	size_t endpoints = options->target->n_endpoints + options->more_endpoints;
@@ -222,7 +257,8 @@ failed:
 	return NULL;
 }
 
-static int load_with(struct capture *capture, const struct capture_options *options, size_t *choice)
+static int load_with(struct capture *capture, const struct capture_options *options, size_t *choice,
+		     bool refused)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = options->btf);
 	struct whocalls_bpf *bpf;
@@ -234,6 +270,7 @@ static int load_with(struct capture *capture, const struct capture_options *opti
 		return capture_failure();
 	capture->bpf = bpf;
 	*choice = choose_accept(capture, options->btf, options->accept_hook, *choice);
+	choose_refused(capture, !refused);
 	bpf->rodata->want_events = options->events;
 	bpf->rodata->node_netns = sweep_own_netns();
 	bpf->rodata->kubelet_port = options->kubelet_port;
@@ -260,6 +297,7 @@ int capture_load(struct capture *capture, const struct capture_options *options,
 		 size_t error_size)
 {
 	const char *btf = options->btf ? options->btf : "/sys/kernel/btf/vmlinux";
+	bool refused = true;
 	size_t choice = 0;
 	char text[128];
 	int r;
@@ -285,16 +323,23 @@ int capture_load(struct capture *capture, const struct capture_options *options,
 			btf, strerror(-r), hooks_release(), hooks_release());
 		return r;
 	}
-	r = load_with(capture, options, &choice);
-	while (r && choice < LENGTH(accept_choices)) {
+	r = load_with(capture, options, &choice, refused);
+	while (r && (choice < LENGTH(accept_choices) || refused)) {
 		struct attached *hook = &capture->hooks[ACCEPT];
 
-		snprintf(hook->why, HOOK_WHY, "%s does not load with %s", hook->name,
-			 error_text(r, text, sizeof(text)));
+		/* last of all without what sees refused attempts */
+		if (choice == LENGTH(accept_choices)) {
+			refused = false;
+			choice = 0;
+			hook->why[0] = '\0';
+		} else {
+			snprintf(hook->why, HOOK_WHY, "%s does not load with %s", hook->name,
+				 error_text(r, text, sizeof(text)));
+			choice++;
+		}
 		whocalls_bpf__destroy(capture->bpf);
 		capture->bpf = NULL;
-		choice++;
-		r = load_with(capture, options, &choice);
+		r = load_with(capture, options, &choice, refused);
 	}
 	if (r)
 		snprintf(

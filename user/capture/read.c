@@ -298,12 +298,12 @@ bool capture_misses(struct capture *capture)
 int capture_report(struct capture *capture, struct report *report)
 {
 	static const char *const programs[] = {"tcp_accept", "tcp_accept", "inet_csk_accept",
-					       "snapshot"};
+					       "snapshot", "refused"};
 	static const enum witness witnesses[] = {WITNESS_STATE, WITNESS_SOCKOPS, WITNESS_ACCEPT,
 						 WITNESS_SNAPSHOT};
 	const struct bpf_program *bpf[] = {capture->bpf->progs.tcp_accept,
 					   capture->bpf->progs.tcp_accept_sockops, capture->accept,
-					   capture->bpf->progs.snapshot};
+					   capture->bpf->progs.snapshot, capture->refused};
 	struct totals totals;
 	int r = read_totals(capture, &totals);
 
@@ -312,6 +312,8 @@ int capture_report(struct capture *capture, struct report *report)
 	report->opened = 0;
 	for (size_t i = 0; i < WITNESSES; i++)
 		report->opened += totals.first[i];
+	report->refused = totals.refused;
+	report->stray = totals.stray;
 	report->start_ns = capture->started;
 	report->n_hooks = LENGTH(programs);
 	for (size_t i = 0; i < LENGTH(programs); i++) {
@@ -322,7 +324,8 @@ int capture_report(struct capture *capture, struct report *report)
 		hook->program = programs[i];
 		hook->hook = attached->name[0] ? attached->name : NULL;
 		hook->why = attached->why;
-		hook->seen = totals.seen[witnesses[i]];
+		hook->seen =
+			i == REFUSED ? totals.refused + totals.stray : totals.seen[witnesses[i]];
 		hook->recursion_misses = recursion_misses(bpf[i]);
 		if (i == ACCEPT)
 			hook->nmissed = kretprobe_missed(&capture->kretprobe);

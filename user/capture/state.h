@@ -15,10 +15,11 @@
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
 /* Of capture.hooks, and of the report's. */
-enum { STATE, SOCKOPS, ACCEPT, SNAPSHOT };
+enum { STATE, SOCKOPS, ACCEPT, SNAPSHOT, REFUSED };
 
 struct attached {
 	struct bpf_link *link;
+	struct bpf_link *second; /* of a hook that is two functions */
 	char name[64];
 	char why[HOOK_WHY];
 };
@@ -30,6 +31,7 @@ struct capture {
 	const struct target *target;
 	struct attached hooks[REPORT_HOOKS];
 	struct bpf_program *accept; /* NULL: none */
+	struct bpf_program *refused, *refused_second;
 	struct kretprobe kretprobe; /* of accept, if it is one */
 	void (*take)(const struct event *event, void *arg);
 	void *arg;

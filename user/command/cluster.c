@@ -103,7 +103,7 @@ static int wait_for_target(struct cluster *cluster)
 	}
 	if (kube_follow_state(follow) == FOLLOW_ON)
 		return -1;
-	fprintf(stderr, "whocalls trace: %s%s\n", reason(cluster),
+	fprintf(stderr, "whocalls %s: %s%s\n", cluster->command, reason(cluster),
 		kube_follow_state(follow) == FOLLOW_FAILED || kube_follow_status(follow) == 403
 			? ""
 			: "; see whether kubectl can reach it, or trace a port with --port");
@@ -137,7 +137,7 @@ static int load_config(const struct options *options, struct kube_config **confi
 	kube_environment_deinit(&kube_options.environment);
 	if (!r || (r == -ENOENT && !must_have(options)))
 		return -1;
-	fprintf(stderr, "whocalls trace: %s%s\n", error,
+	fprintf(stderr, "whocalls %s: %s%s\n", options->command, error,
 		!must_have(options) ? "; callers in the cluster will have no names"
 		: r == -ENOENT      ? ", or a list of pods with --pods"
 				    : "");
@@ -158,6 +158,7 @@ int cluster_open(struct cluster *cluster, const struct options *options, struct 
 	int status, r;
 
 	cluster->target = target;
+	cluster->command = options->command;
 	if (options->pods)
 		return -1;
 	status = load_config(options, &config);
@@ -178,7 +179,7 @@ int cluster_open(struct cluster *cluster, const struct options *options, struct 
 		snprintf(error, sizeof(error), "out of memory");
 	}
 	if (r) {
-		fprintf(stderr, "whocalls trace: %s\n", error);
+		fprintf(stderr, "whocalls %s: %s\n", options->command, error);
 		return r == -ENOMEM ? EX_OSERR : EX_USAGE;
 	}
 	return cluster->follows ? wait_for_target(cluster) : -1;

@@ -14,6 +14,7 @@
 struct cluster {
 	struct kube *kube; /* NULL: the API is not asked */
 	struct target *target;
+	const char *command;     /* for messages */
 	struct capture *capture; /* NULL: not yet */
 	bool follows;            /* the target is the API's */
 	bool changed;            /* endpoints came, since the capture last looked */

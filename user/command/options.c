@@ -12,52 +12,11 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "help.h"
 
+/* How long verify watches, unless it is told. */
+#define VERIFY_NS (300 * 1000000000ULL)
 #define MAX_FOR_NS (30ULL * 24 * 3600 * 1000000000)
-
-static const char help[] =
-	"Usage: whocalls trace [-n NAMESPACE] svc/NAME|deploy/NAME|pod/NAME|... [OPTIONS]\n"
-	"       whocalls trace [-n NAMESPACE] -l SELECTOR --port N [OPTIONS]\n"
-	"       whocalls trace --port N [--address IP]... [OPTIONS]\n"
-	"\n"
-	"Shows live who opens TCP connections to the target on this node; the summary when it ends\n"
-	"(Ctrl-C, or --for). Needs root.\n"
-	"\n"
-	"Target:\n"
-	"  svc/NAME            what is behind that Service; all its TCP ports, or --port\n"
-	"  deploy/NAME, sts/, ds/, rs/, rc/, job/, cj/, pod/\n"
-	"                      the pods of that workload; all TCP ports they name, or --port\n"
-	"  -l, --selector SEL  the pods with these labels (app=web,tier!=test), at --port\n"
-	"  -n, --namespace NS  its namespace (default: that of the kubeconfig, or default)\n"
-	"  --port N            this TCP port, 1 to 65535; alone: in every network namespace of this\n"
-	"                      node\n"
-	"  --address IP        only at this local address (IPv4 or IPv6); may be given several times\n"
-	"\n"
-	"Names, and what is behind a target, come from the Kubernetes API, found as kubectl does:\n"
-	"  --kubeconfig FILE   instead of $KUBECONFIG, ~/.kube/config (under sudo: of who called\n"
-	"                      it), or the service account in a cluster\n"
-	"  --context NAME      of the kubeconfig\n"
-	"  --node NAME         this node's name in the cluster (default: its host name)\n"
-	"  --watch WHAT        cluster (default): all pods of the cluster; node: those of this node,\n"
-	"                      and others are looked up by their address, which costs the API less\n"
-	"  --pods FILE         no API: what `kubectl get pods -A -o json` wrote; -: standard input\n"
-	"\n"
-	"Output:\n"
-	"  --for DURATION      end after 30s, 10m, 1h30m ...\n"
-	"  -o FORMAT           table (default), wide, json (one document at the end),\n"
-	"                      jsonl (one line for each event)\n"
-	"\n"
-	"Limits and troubles:\n"
-	"  --max-callers N     distinct callers to keep apart (default 16384); what is more is\n"
-	"                      counted as \"others\"\n"
-	"  --max-connections N connections open at once to follow to their end (default 65536);\n"
-	"                      what is more is counted, but when it ends is not known\n"
-	"  --ring-size BYTES   buffer for single events, a power of two (default 4M)\n"
-	"  --btf FILE          the kernel's types, for a kernel without /sys/kernel/btf/vmlinux\n"
-	"  -v, --verbose       libbpf's own messages, too, and what the trace cost\n"
-	"  -h, --help          this\n"
-	"\n"
-	"`whocalls doctor` tells what this kernel allows.\n";
 
 enum {
 	PORT = 256,
@@ -72,40 +31,62 @@ enum {
 	MAX_CONNECTIONS,
 	RING_SIZE,
 	BTF,
-	ACCEPT_HOOK
+	ACCEPT_HOOK,
+	ALLOW_IDLE, /* from here on: verify's */
+	COUNT_PROBES,
+	IGNORE,
+	FAIL_FAST,
+	EVIDENCE,
 };
 
-static const struct option long_options[] = {
-	{"port", required_argument, NULL, PORT},
-	{"address", required_argument, NULL, ADDRESS},
-	{"selector", required_argument, NULL, 'l'},
-	{"namespace", required_argument, NULL, 'n'},
-	{"pods", required_argument, NULL, PODS},
-	{"kubeconfig", required_argument, NULL, KUBECONFIG},
-	{"context", required_argument, NULL, CONTEXT},
-	{"node", required_argument, NULL, NODE},
-	{"watch", required_argument, NULL, WATCH},
-	{"for", required_argument, NULL, FOR},
-	{"output", required_argument, NULL, 'o'},
-	{"max-callers", required_argument, NULL, MAX_CALLERS},
-	{"max-connections", required_argument, NULL, MAX_CONNECTIONS},
-	{"ring-size", required_argument, NULL, RING_SIZE},
-	{"btf", required_argument, NULL, BTF},
-	{"accept-hook", required_argument, NULL, ACCEPT_HOOK},
-	{"verbose", no_argument, NULL, 'v'},
-	{"help", no_argument, NULL, 'h'},
+/* What both commands take. */
+#define COMMON_OPTIONS                                                                             \
+	{"port", required_argument, NULL, PORT}, {"address", required_argument, NULL, ADDRESS},    \
+		{"selector", required_argument, NULL, 'l'},                                        \
+		{"namespace", required_argument, NULL, 'n'},                                       \
+		{"pods", required_argument, NULL, PODS},                                           \
+		{"kubeconfig", required_argument, NULL, KUBECONFIG},                               \
+		{"context", required_argument, NULL, CONTEXT},                                     \
+		{"node", required_argument, NULL, NODE},                                           \
+		{"watch", required_argument, NULL, WATCH}, {"for", required_argument, NULL, FOR},  \
+		{"output", required_argument, NULL, 'o'},                                          \
+		{"max-callers", required_argument, NULL, MAX_CALLERS},                             \
+		{"max-connections", required_argument, NULL, MAX_CONNECTIONS},                     \
+		{"ring-size", required_argument, NULL, RING_SIZE},                                 \
+		{"btf", required_argument, NULL, BTF},                                             \
+		{"accept-hook", required_argument, NULL, ACCEPT_HOOK},                             \
+		{"verbose", no_argument, NULL, 'v'},                                               \
+	{                                                                                          \
+		"help", no_argument, NULL, 'h'                                                     \
+	}
+
+static const struct option trace_options[] = {
+	COMMON_OPTIONS,
 	{},
 };
+
+static const struct option verify_options[] = {
+	COMMON_OPTIONS,
+	{"allow-idle", no_argument, NULL, ALLOW_IDLE},
+	{"count-probes", no_argument, NULL, COUNT_PROBES},
+	{"ignore", required_argument, NULL, IGNORE},
+	{"fail-fast", no_argument, NULL, FAIL_FAST},
+	{"evidence", required_argument, NULL, EVIDENCE},
+	{},
+};
+
+/* The command whose line is read: for messages. */
+static const char *command = "trace";
 
 __attribute__((format(printf, 1, 2))) static int wrong(const char *format, ...)
 {
 	va_list args;
 
-	fputs("whocalls trace: ", stderr);
+	fprintf(stderr, "whocalls %s: ", command);
 	va_start(args, format);
 	vfprintf(stderr, format, args);
 	va_end(args);
-	fputs("; see `whocalls trace --help`\n", stderr);
+	fprintf(stderr, "; see `whocalls %s --help`\n", command);
 	return EX_USAGE;
 }
 
@@ -295,6 +276,15 @@ static int set_accept_hook(struct options *options, const char *text)
 	return -1;
 }
 
+static int add_ignore(struct options *options, const char *text)
+{
+	char problem[256];
+
+	if (ignore_add(&options->ignore, text, problem, sizeof(problem)))
+		return wrong("--ignore %s: %s", text, problem);
+	return -1;
+}
+
 static int take(struct options *options, int option, const char *text, char **argv)
 {
 	switch (option) {
@@ -341,8 +331,22 @@ static int take(struct options *options, int option, const char *text, char **ar
 		options->verbose = true;
 		return -1;
 	case 'h':
-		fputs(help, stdout);
+		help_print(stdout, options->verify);
 		return command_finish(stdout);
+	case ALLOW_IDLE:
+		options->allow_idle = true;
+		return -1;
+	case COUNT_PROBES:
+		options->count_probes = true;
+		return -1;
+	case IGNORE:
+		return add_ignore(options, text);
+	case FAIL_FAST:
+		options->fail_fast = true;
+		return -1;
+	case EVIDENCE:
+		options->evidence = text;
+		return -1;
 	case ':':
 		return wrong("%s needs a value", argv[optind - 1]);
 	default:
@@ -384,12 +388,19 @@ int options_parse(struct options *options, int argc, char **argv)
 {
 	int option, status = -1;
 
-	*options = (struct options){
-		.ring_size = 4 << 20, .max_callers = 16384, .max_connections = 65536};
+	*options = (struct options){.command = argv[0],
+				    .ring_size = 4 << 20,
+				    .max_callers = 16384,
+				    .max_connections = 65536};
+	options->verify = !strcmp(argv[0], "verify");
+	if (options->verify)
+		options->for_ns = VERIFY_NS;
+	command = options->command;
 	opterr = 0;
 	optind = 0; /* glibc: begin anew, whatever was read before */
 	while (status < 0 &&
-	       (option = getopt_long(argc, argv, ":n:l:o:vh", long_options, NULL)) >= 0)
+	       (option = getopt_long(argc, argv, ":n:l:o:vh",
+				     options->verify ? verify_options : trace_options, NULL)) >= 0)
 		status = take(options, option, optarg, argv);
 	if (status >= 0)
 		return status;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The command line of `whocalls trace`. */
+/* The command line of `whocalls trace` and `whocalls verify`. */
 #ifndef COMMAND_OPTIONS_H
 #define COMMAND_OPTIONS_H
 
@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "../callers/address.h"
+#include "ignore.h"
 
 enum output_format {
 	OUTPUT_TABLE,
@@ -17,6 +18,8 @@ enum output_format {
 };
 
 struct options {
+	const char *command; /* "trace", "verify" */
+	bool verify;
 	const char *target;    /* svc/NAME, deploy/NAME …; NULL: none */
 	const char *selector;  /* of labels, in place of a target; NULL: none */
 	const char *namespace; /* NULL: that of the kubeconfig's context, or default */
@@ -36,6 +39,12 @@ struct options {
 	const char *btf;
 	const char *accept_hook; /* for tests: not in the help */
 	bool verbose;
+	/* verify's: */
+	bool allow_idle;
+	bool count_probes;
+	bool fail_fast;
+	struct ignore ignore;
+	const char *evidence; /* file; NULL: none */
 };
 
 /*

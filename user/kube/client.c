@@ -39,7 +39,8 @@ struct kube_request {
 	bool watch;
 	bool added;     /* to curl; not while credentials are waited for */
 	bool cancelled; /* only to be freed */
-	char *came;     /* of an answer with status 200, not handed out yet from `handed` on */
+	uint64_t answered;
+	char *came; /* of an answer with status 200, not handed out yet from `handed` on */
 	size_t came_length, came_room, handed;
 	int data_result;
 	char *body; /* of an answer that is no 200 */
@@ -195,6 +196,20 @@ static size_t take_data(char *bytes, size_t size, size_t n, void *arg)
 	return length;
 }
 
+/* An empty line ends the head. */
+static size_t take_header(char *bytes, size_t size, size_t n, void *arg)
+{
+	struct kube_request *request = arg;
+	long status = 0;
+
+	if (size * n <= 2 && n && (bytes[0] == '\r' || bytes[0] == '\n')) {
+		curl_easy_getinfo(request->curl, CURLINFO_RESPONSE_CODE, &status);
+		if (status == 200)
+			request->answered = monotonic_ns();
+	}
+	return size * n;
+}
+
 static void request_free(struct kube_request *request)
 {
 	struct kube_request **at = &request->client->requests;
@@ -225,13 +240,15 @@ static void reap(struct kube_client *client)
 	}
 }
 
-bool kube_answered(const struct kube_request *request)
+uint64_t kube_answered(const struct kube_request *request)
 {
-	long status = 0;
+	return request ? request->answered : 0;
+}
 
-	if (request && request->added)
-		curl_easy_getinfo(request->curl, CURLINFO_RESPONSE_CODE, &status);
-	return status == 200;
+void kube_fresh(struct kube_request *request)
+{
+	if (request)
+		curl_easy_setopt(request->curl, CURLOPT_FRESH_CONNECT, 1L);
 }
 
 void kube_cancel(struct kube_request *request)
@@ -303,6 +320,7 @@ static void finish(struct kube_request *request, CURLcode code)
 
 	curl_easy_getinfo(request->curl, CURLINFO_RESPONSE_CODE, &outcome.status);
 	curl_easy_getinfo(request->curl, CURLINFO_RETRY_AFTER, &retry_s);
+	outcome.answered = request->answered;
 	outcome.retry_ms = 1000 * (uint32_t)(retry_s < RETRY_MAX_S ? retry_s : RETRY_MAX_S);
 	curl_easy_getinfo(request->curl, CURLINFO_SIZE_DOWNLOAD_T, &bytes);
 	client->traffic.bytes += (uint64_t)bytes;
@@ -466,6 +484,8 @@ struct kube_request *kube_get(struct kube_client *client, const char *path, bool
 	curl_easy_setopt(curl, CURLOPT_PRIVATE, request);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_data);
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, request);
+	curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, take_header);
+	curl_easy_setopt(curl, CURLOPT_HEADERDATA, request);
 	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, request->error);
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(curl, CURLOPT_USERAGENT, "whocalls/" WHOCALLS_VERSION);

@@ -21,6 +21,7 @@ struct kube_outcome {
 	long status;       /* HTTP; 0: no answer */
 	const char *error; /* a clause for people when r or when the status is not 200 */
 	json_t *body;      /* of an answer that is no 200: the Status object; NULL: none */
+	uint64_t answered; /* as kube_answered() */
 	uint32_t retry_ms; /* the server asks not to be asked before; 0: it does not */
 };
 
@@ -48,8 +49,11 @@ void kube_client_run(struct kube_client *client);
 #define KUBE_WATCH_MAX_S 400
 struct kube_request *kube_get(struct kube_client *client, const char *path, bool watch,
 			      const struct kube_request_ops *ops, void *arg);
-/* An answer with status 200 has begun. Accepts NULL. */
-bool kube_answered(const struct kube_request *request);
+/* When an answer with status 200 began (CLOCK_MONOTONIC ns); 0: it has not. Accepts NULL. */
+uint64_t kube_answered(const struct kube_request *request);
+/* Right after kube_get(): on a connection of its own, and not on one that may be dead. Accepts
+ * NULL. */
+void kube_fresh(struct kube_request *request);
 /* Accepts NULL. Also from within its own callbacks. */
 void kube_cancel(struct kube_request *request);
 

@@ -371,6 +371,12 @@ const char *kube_follow_note(const struct kube_follow *follow)
 	return follow->service.note;
 }
 
+void kube_follow_select(struct kube_follow *follow, const struct selectors *selectors)
+{
+	if (follow->pods)
+		pods_select(pod_watch_pods(follow->pods), selectors);
+}
+
 void kube_follow_expire(struct kube_follow *follow, int64_t now)
 {
 	if (follow->pods)

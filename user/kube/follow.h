@@ -49,6 +49,7 @@ enum kube_follow_state {
 
 struct kube_follow;
 struct pods;
+struct selectors;
 
 /* 0, or -EINVAL (no such form) or -ENOMEM with a sentence. The wish is copied. */
 int kube_follow_new(struct kube_follow **out, struct kube_client *client,
@@ -75,6 +76,9 @@ size_t kube_follow_dialled(const struct kube_follow *follow, const uint16_t **po
 
 /* A sentence on what of the target is not watched (a UDP port, for example); "": nothing. */
 const char *kube_follow_note(const struct kube_follow *follow);
+
+/* As pods_select(), before the first kube_run(). */
+void kube_follow_select(struct kube_follow *follow, const struct selectors *selectors);
 
 /* Forgets pods that ended more than an hour ago. `now`: ns since 1970. */
 void kube_follow_expire(struct kube_follow *follow, int64_t now);

@@ -36,6 +36,7 @@ struct kube {
 	struct nodes *nodes;
 	struct lookups *lookups; /* NULL: all pods are watched */
 	bool moved;
+	const struct selectors *selectors;
 	struct kube_follow *follow;
 	struct kube_follow_ops ops;
 	void *arg;
@@ -50,6 +51,15 @@ static void pod_changed(void *arg, const struct pod *pod)
 }
 
 static const struct pod_watch_ops pod_ops = {pod_changed, NULL};
+
+static struct pod_watch *watch_pods(struct kube *kube)
+{
+	struct pod_watch *pods = pod_watch_new(kube->client, NULL, kube->selector, &pod_ops, kube);
+
+	if (pods)
+		pods_select(pod_watch_pods(pods), kube->selectors);
+	return pods;
+}
 
 static int find_node(struct kube *kube, const char *node)
 {
@@ -130,7 +140,7 @@ static void look_for_node(struct kube *kube)
 	kube->found = copy;
 	if (!kube->lookups || pods_count(pod_watch_pods(kube->pods)) || select_own_node(kube))
 		return;
-	pods = pod_watch_new(kube->client, NULL, kube->selector, &pod_ops, kube);
+	pods = watch_pods(kube);
 	if (!pods)
 		return;
 	pod_watch_free(kube->pods);
@@ -156,7 +166,7 @@ int kube_open(struct kube **out, struct kube_config *config, const char *node, b
 	kube->node_known = node;
 	if (find_node(kube, node) || (own_node && watch_own_node(kube)))
 		goto no_memory;
-	kube->pods = pod_watch_new(kube->client, NULL, kube->selector, &pod_ops, kube);
+	kube->pods = watch_pods(kube);
 	kube->nodes = nodes_new(kube->client, own_node);
 	if (!kube->pods || !kube->nodes)
 		goto no_memory;
@@ -186,6 +196,16 @@ void kube_close(struct kube *kube)
 	free(kube->found);
 	free(kube->node);
 	free(kube);
+}
+
+void kube_select(struct kube *kube, const struct selectors *selectors)
+{
+	kube->selectors = selectors;
+	pods_select(pod_watch_pods(kube->pods), selectors);
+	if (kube->lookups)
+		lookups_select(kube->lookups, selectors);
+	if (kube->follow)
+		kube_follow_select(kube->follow, selectors);
 }
 
 int kube_fd(const struct kube *kube)
@@ -257,10 +277,14 @@ int kube_target(struct kube *kube, const struct kube_wish *wish, const struct ku
 		void *arg, char *error, size_t error_size)
 {
 	static const struct kube_follow_ops own = {target_up, target_down, target_alive};
+	int r;
 
 	kube->ops = *ops;
 	kube->arg = arg;
-	return kube_follow_new(&kube->follow, kube->client, wish, &own, kube, error, error_size);
+	r = kube_follow_new(&kube->follow, kube->client, wish, &own, kube, error, error_size);
+	if (!r)
+		kube_follow_select(kube->follow, kube->selectors);
+	return r;
 }
 
 const struct kube_follow *kube_followed(const struct kube *kube)
@@ -327,6 +351,11 @@ const struct pod_name *kube_by_uid(const struct kube *kube, const char *uid)
 const char *kube_node(const struct kube *kube)
 {
 	return kube->found ? kube->found : kube->node;
+}
+
+uint16_t kube_kubelet_port(const struct kube *kube)
+{
+	return nodes_kubelet_port(kube->nodes, kube_node(kube));
 }
 
 bool kube_synced(const struct kube *kube)

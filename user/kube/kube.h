@@ -27,6 +27,11 @@ int kube_open(struct kube **out, struct kube_config *config, const char *node, b
 /* Accepts NULL. */
 void kube_close(struct kube *kube);
 
+/* Before the first kube_run(): `selected` of each pod's name is what of these matches its labels,
+ * as they change. They outlive the kube. */
+struct selectors;
+void kube_select(struct kube *kube, const struct selectors *selectors);
+
 /* For epoll: readable when kube_run() has something to do. */
 int kube_fd(const struct kube *kube);
 void kube_run(struct kube *kube);
@@ -63,6 +68,9 @@ const struct pod_name *kube_by_uid(const struct kube *kube, const char *uid);
 
 /* This node's name, as the cluster has it. */
 const char *kube_node(const struct kube *kube);
+
+/* The port on which this node's kubelet listens, as its Node object has it; 0: not known (yet). */
+uint16_t kube_kubelet_port(const struct kube *kube);
 
 /* The names are all there: the lists were complete once. */
 bool kube_synced(const struct kube *kube);

@@ -217,6 +217,11 @@ const struct pod_name *lookups_by_address(struct lookups *lookups, const struct 
 	return pods_by_address(lookups->pods, address, when);
 }
 
+void lookups_select(struct lookups *lookups, const struct selectors *selectors)
+{
+	pods_select(lookups->pods, selectors);
+}
+
 void lookups_expire(struct lookups *lookups, int64_t now)
 {
 	pods_expire(lookups->pods, now);

@@ -31,6 +31,9 @@ const struct pod_name *lookups_by_address(struct lookups *lookups, const struct 
 					  int64_t when, int64_t *since, int64_t *doubt,
 					  bool *known);
 
+/* As pods_select(), before the first pod is asked for. */
+void lookups_select(struct lookups *lookups, const struct selectors *selectors);
+
 /* Forgets pods that ended more than an hour ago. `now`: ns since 1970. */
 void lookups_expire(struct lookups *lookups, int64_t now);
 

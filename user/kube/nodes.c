@@ -18,10 +18,17 @@ struct range {
 
 #define BITS 128
 
+struct kubelet {
+	UT_hash_handle hh;
+	uint16_t port;
+	char node[];
+};
+
 struct nodes {
 	struct kube_watch *watch;
 	struct pods *names;             /* holds the addresses of nodes */
 	struct range *ranges[BITS + 1]; /* by the length of their prefix */
+	struct kubelet *kubelets;       /* by the name of their node */
 };
 
 static struct address first_of(const struct address *address, int bits)
@@ -63,17 +70,50 @@ static void add_range(struct nodes *nodes, const char *text)
 		free(range);
 }
 
-static void take(void *arg, enum kube_event event, const json_t *object)
+static struct kubelet *find_kubelet(const struct nodes *nodes, const char *name)
 {
-	struct nodes *nodes = arg;
+	struct kubelet *kubelet;
+
+	HASH_FIND_STR(nodes->kubelets, name, kubelet);
+	return kubelet;
+}
+
+/* "Port" is written so: the field's Go name, from before there were rules for names in JSON. */
+static void take_kubelet(struct nodes *nodes, const char *name, const json_t *status)
+{
+	const json_t *daemons = json_object_get(status, "daemonEndpoints");
+	const json_t *endpoint = json_object_get(daemons, "kubeletEndpoint");
+	json_int_t port = json_integer_value(json_object_get(endpoint, "Port"));
+	struct kubelet *kubelet = find_kubelet(nodes, name);
+	size_t length = strlen(name);
+
+	/* what is not told any more stays as it was: the object, not the kubelet, has changed */
+	if (port < 1 || port > UINT16_MAX)
+		return;
+	if (!kubelet) {
+		kubelet = calloc(1, sizeof(*kubelet) + length + 1);
+		if (!kubelet)
+			return;
+		memcpy(kubelet->node, name, length + 1);
+		HASH_ADD_KEYPTR(hh, nodes->kubelets, kubelet->node, length, kubelet);
+		if (!kubelet->hh.tbl) {
+			free(kubelet);
+			return;
+		}
+	}
+	kubelet->port = (uint16_t)port;
+}
+
+void nodes_take(struct nodes *nodes, const json_t *object)
+{
 	const char *name = service_text(json_object_get(object, "metadata"), "name");
 	const json_t *spec = json_object_get(object, "spec");
 	json_t *entry;
 	size_t i;
 
-	/* what was one's address stays known as such: it did call from there */
-	if (event == KUBE_DELETED || !*name)
+	if (!*name)
 		return;
+	take_kubelet(nodes, name, json_object_get(object, "status"));
 	json_array_foreach (json_object_get(json_object_get(object, "status"), "addresses"), i,
 			    entry) {
 		struct address address;
@@ -86,6 +126,13 @@ static void take(void *arg, enum kube_event event, const json_t *object)
 	json_array_foreach (json_object_get(spec, "podCIDRs"), i, entry)
 		if (json_is_string(entry))
 			add_range(nodes, json_string_value(entry));
+}
+
+/* What was one's address stays known as such: it did call from there. */
+static void take(void *arg, enum kube_event event, const json_t *object)
+{
+	if (event != KUBE_DELETED)
+		nodes_take(arg, object);
 }
 
 static void nothing(void *arg)
@@ -103,9 +150,9 @@ struct nodes *nodes_new(struct kube_client *client, bool only_list)
 	if (!nodes)
 		return NULL;
 	nodes->names = pods_new();
-	if (nodes->names)
+	if (nodes->names && client)
 		nodes->watch = kube_watch_new(client, &collection, &ops, nodes);
-	if (nodes->watch)
+	if (nodes->watch || (nodes->names && !client))
 		return nodes;
 	nodes_free(nodes);
 	return NULL;
@@ -114,9 +161,14 @@ struct nodes *nodes_new(struct kube_client *client, bool only_list)
 void nodes_free(struct nodes *nodes)
 {
 	struct range *range, *next;
+	struct kubelet *kubelet, *next_kubelet;
 
 	if (!nodes)
 		return;
+	HASH_ITER (hh, nodes->kubelets, kubelet, next_kubelet) {
+		HASH_DELETE(hh, nodes->kubelets, kubelet);
+		free(kubelet);
+	}
 	kube_watch_free(nodes->watch);
 	for (int bits = 0; bits <= BITS; bits++) {
 		HASH_ITER (hh, nodes->ranges[bits], range, next) {
@@ -144,6 +196,13 @@ bool nodes_have_pod_address(const struct nodes *nodes, const struct address *add
 			return true;
 	}
 	return false;
+}
+
+uint16_t nodes_kubelet_port(const struct nodes *nodes, const char *name)
+{
+	const struct kubelet *kubelet = find_kubelet(nodes, name);
+
+	return kubelet ? kubelet->port : 0;
 }
 
 void nodes_refresh(struct nodes *nodes)

@@ -164,6 +164,7 @@ int pod_item_read(struct pod_item *item, struct reader *reader, const json_t *js
 	read_metadata(reader, metadata, &item->pod.name);
 	read_spec(reader, field_get(reader, json, "spec", JSON_OBJECT), &item->pod);
 	read_status(reader, field_get(reader, json, "status", JSON_OBJECT), item);
+	item->labels = field_get(reader, metadata, "metadata.labels", JSON_OBJECT);
 	item->workload_length = pod_workload_read(&item->pod, reader, metadata);
 	return reader->r;
 }

@@ -23,6 +23,7 @@ struct pod_item {
 	 * than the workload's name: it is to be cut. */
 	struct pod pod;
 	size_t workload_length;
+	const json_t *labels;   /* NULL: none */
 	bool completed;         /* Succeeded or Failed: its addresses may be another's by now */
 	int64_t finished;       /* when its last container ended; 0: one runs, or not told */
 	struct addresses hosts; /* of its node: status.hostIPs, or status.hostIP */

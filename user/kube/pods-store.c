@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "selector.h"
+
 #define REMEMBERED (INT64_C(3600) * 1000000000)
 /* So many are forgotten at once. */
 #define EXPIRED_AT_ONCE 100
@@ -265,6 +267,7 @@ int pods_put(struct pods *pods, const struct pod_item *item, int64_t now)
 	pod = &stored->pod;
 	stored->list = pods->list;
 	pod->name.node = node;
+	pod->name.selected = selectors_match(pods->selectors, item->labels);
 	if (!pod->started)
 		pod->started = item->pod.started;
 	/* the first addresses are its own since it started; later ones since we hear of them */
@@ -364,6 +367,11 @@ void pods_expire(struct pods *pods, int64_t now)
 struct pods *pods_new(void)
 {
 	return calloc(1, sizeof(struct pods));
+}
+
+void pods_select(struct pods *pods, const struct selectors *selectors)
+{
+	pods->selectors = selectors;
 }
 
 void pods_free(struct pods *pods)

@@ -62,6 +62,7 @@ struct pods {
 	struct stored *ended; /* those that ended first first; without those that are kept */
 	struct holder *holders;
 	uint32_t list; /* number of the list that is read, or was read last */
+	const struct selectors *selectors;
 };
 
 /*

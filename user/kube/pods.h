@@ -30,9 +30,14 @@ struct pod {
 };
 
 struct pods;
+struct selectors;
 
 struct pods *pods_new(void);
 void pods_free(struct pods *pods);
+
+/* Before any pod is read: name.selected of each is what of these matches its labels. The selectors
+ * outlive the pods; NULL: none. */
+void pods_select(struct pods *pods, const struct selectors *selectors);
 
 /*
  * Reads a List or PodList (apiVersion v1) item by item: memory is that of one item and of the pods

@@ -2,58 +2,11 @@
 #include "footer.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <string.h>
 
+#include "../callers/coverage.h"
 #include "format.h"
-
-#define SENTENCE 2048
-#define YELLOW "\033[33m"
-#define NO_COLOUR "\033[0m"
-
-static const char *plural(uint64_t n, const char *one, const char *many)
-{
-	return n == 1 ? one : many;
-}
-
-/* Prints a text in lines of at most `width` characters, broken between words; the lines after the
- * first stand `indent` further in. */
-static void print_wrapped(FILE *file, const char *text, int width, int indent, const char *colour)
-{
-	int left = 0;
-
-	while (*text) {
-		int n = strlen(text), room = width - left;
-
-		if (width > 0 && n > room) {
-			for (n = room > 1 ? room : 1; n > 1 && text[n] != ' '; n--)
-				;
-			/* a word longer than a line is broken somewhere */
-			if (n == 1)
-				n = room > 1 ? room : 1;
-		}
-		fprintf(file, "%*s%s%.*s%s\n", left, "", colour, n, text, *colour ? NO_COLOUR : "");
-		text += n;
-		while (*text == ' ')
-			text++;
-		left = indent < width / 2 ? indent : 0;
-	}
-}
-
-static void say(FILE *file, const struct table_options *options, bool warn, const char *format, ...)
-	__attribute__((format(printf, 4, 5)));
-static void say(FILE *file, const struct table_options *options, bool warn, const char *format, ...)
-{
-	char text[SENTENCE];
-	va_list args;
-	int indent;
-
-	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	indent = text[0] == ' ' ? 4 : 0;
-	print_wrapped(file, text, options->width, indent, warn && options->colour ? YELLOW : "");
-}
+#include "say.h"
 
 /* Everything in the report that stands open, or was counted. */
 static void sum_all(const struct report *report, struct caller_counts *counts,
@@ -136,12 +89,12 @@ void footer_print_others(FILE *file, const struct report *report,
 	if (!n) {
 		n = report->others.open.open;
 		say(file, options, true, "  %" PRIu64 " open %s, caller unknown", n,
-		    plural(n, "connection", "connections"));
+		    say_plural(n, "connection", "connections"));
 		return;
 	}
 	say(file, options, true,
 	    "  %" PRIu64 " %s, caller unknown: the table of callers is full (%" PRIu64 ")", n,
-	    plural(n, "connection", "connections"), report->max_callers);
+	    say_plural(n, "connection", "connections"), report->max_callers);
 }
 
 /* How long before the end that was; 0: not known. */
@@ -200,8 +153,28 @@ static void print_queues(FILE *file, const struct report *report,
 			    "in the network namespace where *:%u listens (ListenOverflows): callers try "
 			    "again, or give up.",
 			    one->overflows,
-			    plural(one->overflows, "handshake was", "handshakes were"), one->port);
+			    say_plural(one->overflows, "handshake was", "handshakes were"),
+			    one->port);
 	}
+}
+
+static void print_attempts(FILE *file, const struct report *report,
+			   const struct table_options *options)
+{
+	if (report->refused)
+		say(file, options, true,
+		    "%" PRIu64 " %s refused: nobody listened there. -o json tells whose they were.",
+		    report->refused, say_plural(report->refused, "attempt was", "attempts were"));
+	if (report->stray)
+		say(file, options, true,
+		    "%" PRIu64 " %s of data came on connections that the server no longer had.",
+		    report->stray, say_plural(report->stray, "segment", "segments"));
+	if (report->pending)
+		say(file, options, true,
+		    "%" PRIu64 " %s half-open: the client asked for it, and the kernel waits for "
+		    "more from the client before the application can take it.",
+		    report->pending,
+		    say_plural(report->pending, "connection is", "connections are"));
 }
 
 void footer_print_totals(FILE *file, const struct report *report,
@@ -220,15 +193,17 @@ void footer_print_totals(FILE *file, const struct report *report,
 	if (open.old_active)
 		say(file, options, false,
 		    "%" PRIu64 " %s that %s open before %s carried data since.", open.old_active,
-		    plural(open.old_active, "connection", "connections"),
-		    plural(open.old_active, "was", "were"), plural(open.old_active, "has", "have"));
+		    say_plural(open.old_active, "connection", "connections"),
+		    say_plural(open.old_active, "was", "were"),
+		    say_plural(open.old_active, "has", "have"));
+	print_attempts(file, report, options);
 	print_queues(file, report, options);
 }
 
 static void print_hook(FILE *file, const struct hook *hook, const struct table_options *options)
 {
 	uint64_t skipped = hook->recursion_misses + hook->nmissed;
-	char text[SENTENCE] = "";
+	char text[SAY_MAX] = "";
 
 	format_append(text, sizeof(text), "  %-16s  ", hook->program);
 	if (!hook->hook) {
@@ -242,28 +217,10 @@ static void print_hook(FILE *file, const struct hook *hook, const struct table_o
 		format_append(text, sizeof(text), ", %" PRIu64 " healed", hook->healed);
 	if (skipped)
 		format_append(text, sizeof(text), ", %" PRIu64 " %s skipped by the kernel", skipped,
-			      plural(skipped, "run", "runs"));
+			      say_plural(skipped, "run", "runs"));
 	if (hook->why && *hook->why)
 		format_append(text, sizeof(text), " (%s)", hook->why);
 	say(file, options, false, "%s", text);
-}
-
-/* Those of the handshake: the state tracepoint and sockops, both with the program tcp_accept. */
-static bool all_witnesses_missed(const struct report *report)
-{
-	size_t witnesses = 0, missed = 0;
-
-	for (size_t i = 0; i < report->n_hooks; i++) {
-		const struct hook *hook = &report->hooks[i];
-
-		if (!hook->hook || strcmp(hook->program, "tcp_accept"))
-			continue;
-		witnesses++;
-		/* alone, a witness's own skipped runs are all that tells */
-		missed += hook->missed || (hook->recursion_misses && report->n_hooks > 1 &&
-					   witnesses == 1 && !report->hooks[1].hook);
-	}
-	return witnesses && missed == witnesses;
 }
 
 static void print_losses(FILE *file, const struct report *report,
@@ -276,21 +233,23 @@ static void print_losses(FILE *file, const struct report *report,
 		say(file, options, true,
 		    "  %" PRIu64 " single %s found no room in the ring: missing from -o jsonl, but "
 		    "no count is touched.",
-		    lost->events, plural(lost->events, "event", "events"));
+		    lost->events, say_plural(lost->events, "event", "events"));
 	if (lost->untracked)
 		say(file, options, true,
 		    "  %" PRIu64 " %s counted but not followed, the table of connections was full: "
 		    "when %s ended and how much %s carried is not known.",
-		    lost->untracked, plural(lost->untracked, "connection was", "connections were"),
-		    plural(lost->untracked, "it", "they"), plural(lost->untracked, "it", "they"));
+		    lost->untracked,
+		    say_plural(lost->untracked, "connection was", "connections were"),
+		    say_plural(lost->untracked, "it", "they"),
+		    say_plural(lost->untracked, "it", "they"));
 	if (lost->ends)
 		say(file, options, true,
 		    "  the end of %" PRIu64
 		    " %s was not seen, only that %s gone: when %s ended and "
 		    "what %s carried last is not known exactly.",
-		    lost->ends, plural(lost->ends, "connection", "connections"),
-		    plural(lost->ends, "it is", "they are"), plural(lost->ends, "it", "they"),
-		    plural(lost->ends, "it", "they"));
+		    lost->ends, say_plural(lost->ends, "connection", "connections"),
+		    say_plural(lost->ends, "it is", "they are"),
+		    say_plural(lost->ends, "it", "they"), say_plural(lost->ends, "it", "they"));
 	if (lost->accepts)
 		say(file, options, true,
 		    "  of %" PRIu64
@@ -300,36 +259,42 @@ static void print_losses(FILE *file, const struct report *report,
 		say(file, options, true,
 		    "  %" PRIu64 " %s of this node could not be remembered: such a caller is known "
 		    "by its address only.",
-		    lost->clients, plural(lost->clients, "client process", "client processes"));
+		    lost->clients, say_plural(lost->clients, "client process", "client processes"));
 	if (lost->namespaces)
 		say(file, options, true,
 		    "  %" PRIu64 " network %s could not be looked into: what was open there before "
 		    "is not known.",
-		    lost->namespaces, plural(lost->namespaces, "namespace", "namespaces"));
+		    lost->namespaces, say_plural(lost->namespaces, "namespace", "namespaces"));
 	/* live, the one is read after the other; at the end they must agree */
 	if (report->final && report->opened > counted)
 		say(file, options, true,
 		    "  %" PRIu64 " %s counted by the kernel, but under no caller.",
 		    (uint64_t)report->opened - counted,
-		    plural(report->opened - counted, "connection was", "connections were"));
-	if (all_witnesses_missed(report))
+		    say_plural(report->opened - counted, "connection was", "connections were"));
+	if (coverage_witnesses(report) && !coverage_witnesses_complete(report))
 		say(file, options, true,
-		    "  each witness of the handshake missed some connections: what all of them missed "
-		    "can't be known.");
+		    "  no witness of the handshake is sure to have missed none: what all of them "
+		    "missed can't be known.");
 	else if (!lost->events && !lost->untracked && !lost->ends && !lost->clients &&
 		 !lost->namespaces)
 		say(file, options, false, "  nothing was lost");
 }
 
-void footer_print_basis(FILE *file, const struct report *report,
+void footer_print_hooks(FILE *file, const struct report *report,
 			const struct table_options *options)
 {
 	size_t i;
 
-	say(file, options, false, "What this rests on:");
 	for (i = 0; i < report->n_hooks; i++)
 		print_hook(file, &report->hooks[i], options);
 	print_losses(file, report, options);
 	for (i = 0; i < report->n_notes; i++)
 		say(file, options, false, "  %s", report->notes[i]);
+}
+
+void footer_print_basis(FILE *file, const struct report *report,
+			const struct table_options *options)
+{
+	say(file, options, false, "What this rests on:");
+	footer_print_hooks(file, report, options);
 }

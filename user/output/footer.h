@@ -20,7 +20,10 @@ void footer_print_others(FILE *file, const struct report *report,
 			 const struct table_options *options);
 void footer_print_totals(FILE *file, const struct report *report,
 			 const struct table_options *options);
-/* Hooks, what they saw and missed, what was lost. */
+/* Hooks, what they saw and missed, what was lost; notes. */
+void footer_print_hooks(FILE *file, const struct report *report,
+			const struct table_options *options);
+/* The same under a heading. */
 void footer_print_basis(FILE *file, const struct report *report,
 			const struct table_options *options);
 

@@ -132,14 +132,19 @@ json_t *json_window(const struct report *report)
 json_t *json_connections(const struct report *report, const struct caller_counts *counts,
 			 const struct open_counts *open)
 {
+	bool known = report_refused_known(report);
+
 	return json_pack(
-		"{s:I, s:I, s:I, s:I, s:n, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:o, s:o}",
+		"{s:I, s:I, s:I, s:I, s:o, s:o, s:I, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:o, s:o}",
 		"opened", (json_int_t)counts->opened, "accepted", (json_int_t)counts->accepted,
-		"open", (json_int_t)open->open, "idle", (json_int_t)open->idle, "refused", "closed",
-		(json_int_t)counts->closed, "resets", (json_int_t)counts->resets, "open_seconds",
-		json_seconds(counts->open_time), "untracked", (json_int_t)counts->untracked, "old",
-		(json_int_t)counts->old, "old_open", (json_int_t)open->old, "old_active",
-		(json_int_t)open->old_active, "waiting", (json_int_t)open->waiting, "waiting_since",
+		"open", (json_int_t)open->open, "idle", (json_int_t)open->idle, "refused",
+		known ? json_integer((json_int_t)counts->refused) : json_null(), "stray",
+		known ? json_integer((json_int_t)counts->stray) : json_null(), "pending",
+		(json_int_t)counts->pending, "closed", (json_int_t)counts->closed, "resets",
+		(json_int_t)counts->resets, "open_seconds", json_seconds(counts->open_time),
+		"untracked", (json_int_t)counts->untracked, "old", (json_int_t)counts->old,
+		"old_open", (json_int_t)open->old, "old_active", (json_int_t)open->old_active,
+		"waiting", (json_int_t)open->waiting, "waiting_since",
 		json_time(report, open->waiting_since), "idle_since",
 		json_time(report, open->quiet_since));
 }
@@ -210,14 +215,18 @@ json_t *json_others(const struct report *report)
 json_t *json_totals(const struct report *report)
 {
 	uint64_t closed = report->others.counts.closed;
+	bool known = report_refused_known(report);
 	size_t i;
 
 	for (i = 0; i < report->n_callers; i++)
 		closed += report->callers[i].counts.closed;
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "opened",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:I}", "opened",
 			 (json_int_t)(report->attributed + report->unattributed), "accepted",
 			 (json_int_t)report->accepted, "closed", (json_int_t)closed, "attributed",
 			 (json_int_t)report->attributed, "unattributed",
 			 (json_int_t)report->unattributed, "old", (json_int_t)report->old, "open",
-			 (json_int_t)report->open, "kernel_opened", (json_int_t)report->opened);
+			 (json_int_t)report->open, "kernel_opened", (json_int_t)report->opened,
+			 "refused", known ? json_integer((json_int_t)report->refused) : json_null(),
+			 "stray", known ? json_integer((json_int_t)report->stray) : json_null(),
+			 "pending", (json_int_t)report->pending);
 }

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: MIT
+# Attempts that come to nothing: refused, dropped from a full queue, half-open. Each is counted, and whose it was.
+# shellcheck disable=SC2016
+
+load lib.sh
+
+setup() {
+  node_up
+  pod_add s 100.96.0.2 fd00:96::2
+  pod_add c 100.96.0.3 fd00:96::3
+}
+
+teardown() {
+  node_down
+}
+
+need_refused() {
+  jq -e '.coverage.hooks[] | select(.program == "refused") | .hook' "$T/out.json" >/dev/null ||
+    node_skip "this kernel has no hook for refused attempts"
+}
+
+# A client that is refused N times.
+refuse() {
+  local name=$1 pod=$2 number=$3
+  client_start "$name" "$pod" --connections "$number" "${@:4}"
+  client_wait "$name" || true
+  same "refused, as $name saw it" "$(client_count "$name" refused)" "$number"
+}
+
+@test "a port where nobody listens: refused, exactly, by IPv4, IPv6 and IPv4-mapped, and opened is none" {
+  need_ipv6
+  trace_start --port "$PORT"
+  refuse four c 7 --to 100.96.0.2
+  refuse six c 5 --to fd00:96::2
+  refuse mapped c 3 --to ::ffff:100.96.0.2
+  refuse self s 4 --to 127.0.0.1
+  refuse host node 6 --to 100.96.0.2
+  trace_stop
+  need_refused
+  same refused "$(total refused)" 25
+  same opened "$(total opened)" 0
+  caller_is four refused=7 opened=0 class=process addresses=100.96.0.3
+  caller_is six refused=5 addresses=fd00:96::3
+  caller_is mapped refused=3 addresses=100.96.0.3
+  caller_is self refused=4 class=loopback
+  caller_is host refused=6 class=process
+  same unattributed "$(jq .others.connections.refused "$T/out.json")" 0
+}
+
+@test "a pod as target: refused there and on its own loopback, not in its twin" {
+  pod_add twin 100.96.0.5
+  pods_file >"$T/pods.json" <<'LIST'
+buffer session-service-v1-5d4f8c7b9-aaaaa 100.96.0.2 session-service-v1
+core session-service-v1-5d4f8c7b9-bbbbb 100.96.0.5 session-service-v1
+dev login-5d4f8c7b9-aaaaa 100.96.0.3 login
+LIST
+  trace_start -n buffer deploy/session-service-v1 --port "$PORT" --pods "$T/pods.json"
+  refuse one c 7 --to 100.96.0.2
+  refuse other c 5 --to 100.96.0.5
+  refuse self s 4 --to 127.0.0.1
+  refuse twin twin 3 --to 127.0.0.1
+  trace_stop
+  need_refused
+  same refused "$(total refused)" 11
+  caller_is login refused=7 opened=0 namespace=dev
+  same loopback "$(caller_sum '.class == "loopback"' connections.refused)" 4
+}
+
+@test "a caller that is served, then refused, then served again is one caller" {
+  server_start s
+  trace_start --port "$PORT"
+  client_run again c --to 100.96.0.2 --connections 4
+  server_stop s
+  refuse again c 3 --to 100.96.0.2
+  rm "$T/server.s.ready"
+  server_start s
+  client_run again c --to 100.96.0.2 --connections 5
+  trace_stop
+  need_refused
+  caller_is again opened=9 accepted=9 refused=3
+}
+
+@test "refused probes of the kubelet are its probes, those of a process of its name are not" {
+  local kubelet
+  background_in node "$T/kubelet.json" "$T/kubelet.log" "$LOAD" client --pid-name kubelet --port "$PORT" \
+    --to 100.96.0.2 --connections 12 --own-port 10250 --listening "$T/kubelet.up" --go "$T/go"
+  kubelet=$!
+  wait_for "[[ -e $T/kubelet.up ]]"
+  trace_start --port "$PORT"
+  touch "$T/go"
+  wait "$kubelet" || true
+  refuse kubelet node 7 --to 100.96.0.2
+  trace_stop
+  need_refused
+  same probes "$(caller_sum '.class == "probe"' connections.refused)" 12
+  same processes "$(caller_sum '.class == "process" and .process == "kubelet"' connections.refused)" 7
+  same refused "$(total refused)" 19
+}
+
+@test "data on a connection that the server no longer has is stray" {
+  server_start s --mode hold
+  client_start held c --to 100.96.0.2 --mode hold --send-first 10 --send 100 --send-on "$T/send" --hold-until "$T/end"
+  client_ready held
+  server_wait s accepted 1
+  # Killed with data unread, the server's end is gone at once, and the client must not hear of that.
+  in_pod node ip -n s link set eth0 down
+  kill -KILL "${SERVERS[s]}"
+  wait "${SERVERS[s]}" || true
+  wait_for '[[ -z $(in_pod s ss -tnaH "sport = :$PORT") ]]'
+  trace_start --port "$PORT"
+  in_pod node ip -n s link set eth0 up
+  touch "$T/send"
+  wait_for '[[ -z $(in_pod c ss -tnH state established "dport = :$PORT") ]]'
+  touch "$T/end"
+  client_wait held || true
+  trace_stop
+  need_refused
+  same opened "$(total opened)" 0
+  same stray "$(total stray)" 1
+  same "stray by address" "$(caller_sum '.addresses == ["100.96.0.3"]' connections.stray)" 1
+}
+
+@test "more callers than --max-callers are refused: attributed and unattributed add up" {
+  pod_address c 100.96.16.0/24
+  trace_start --port "$PORT" --max-callers 8
+  client_start many c --to 100.96.0.2 --from-base 100.96.16.1 --from-count 20 --connections 200
+  client_wait many || true
+  trace_stop
+  need_refused
+  same refused "$(total refused)" 200
+  same sum "$(jq '[.callers[].connections.refused, .others.connections.refused] | add' "$T/out.json")" 200
+  (($(jq .others.connections.refused "$T/out.json") > 0))
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+#include "heartbeat.h"
+
+/* The two clocks are read one after the other. */
+#define SLEPT_NS 100000000
+
+static void add(struct heartbeat *heartbeat, enum gap_cause cause, uint64_t since, uint64_t until)
+{
+	struct gap *gap = &heartbeat->gaps[heartbeat->n];
+
+	if (heartbeat->n == COVERAGE_GAPS) {
+		gap--;
+		gap->span.until = (int64_t)until;
+		if (cause == GAP_SUSPENDED)
+			gap->cause = cause;
+		heartbeat->more++;
+		return;
+	}
+	*gap = (struct gap){{(int64_t)since, (int64_t)until}, cause};
+	heartbeat->n++;
+}
+
+void heartbeat_beat(struct heartbeat *heartbeat, uint64_t monotonic, uint64_t boottime)
+{
+	uint64_t suspended = boottime - monotonic, last = heartbeat->last;
+
+	if (last && suspended > heartbeat->suspended + SLEPT_NS)
+		add(heartbeat, GAP_SUSPENDED, last, monotonic + (suspended - heartbeat->suspended));
+	else if (last && monotonic - last > HEARTBEAT_GAP_NS)
+		add(heartbeat, GAP_STOPPED, last, monotonic);
+	heartbeat->last = monotonic;
+	/* a beat between the two readings makes it look less: not taken back */
+	if (!last || suspended > heartbeat->suspended)
+		heartbeat->suspended = suspended;
+}

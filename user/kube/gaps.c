@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+#include "gaps.h"
+
+#include <stdio.h>
+
+void gaps_begin(struct gaps *gaps, uint64_t since)
+{
+	struct gap *last = gaps->n ? &gaps->at[gaps->n - 1] : NULL;
+
+	if (gaps->open)
+		return;
+	gaps->open = true;
+	if (gaps->n == GAPS_MAX) {
+		/* the last one goes on: longer than it was, and as bad as its worst part */
+		last->until = 0;
+		return;
+	}
+	gaps->at[gaps->n++] = (struct gap){.since = since};
+}
+
+void gaps_why(struct gaps *gaps, const char *why)
+{
+	if (gaps->open && *why)
+		snprintf(gaps->at[gaps->n - 1].why, sizeof(gaps->at[0].why), "%s", why);
+}
+
+void gaps_lost(struct gaps *gaps, uint64_t told)
+{
+	struct gap *gap;
+
+	gaps_begin(gaps, told);
+	gap = &gaps->at[gaps->n - 1];
+	gap->lost = true;
+	if (told < gap->since)
+		gap->since = told;
+}
+
+void gaps_end(struct gaps *gaps, uint64_t until)
+{
+	struct gap *gap = &gaps->at[gaps->n - 1];
+
+	if (!gaps->open)
+		return;
+	gaps->open = false;
+	gap->until = until > gap->since ? until : gap->since + 1;
+	if (!gap->lost && gap->until - gap->since < GAP_BRIEF_NS)
+		gaps->n--;
+}
