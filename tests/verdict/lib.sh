@@ -56,6 +56,8 @@ verify_wait() {
 # Until it ends by itself; its status is in VERIFY_STATUS.
 verify_ended() {
   VERIFY_STATUS=0
+  # One that doesn't end is to fail the test, not to hang it.
+  wait_for "! kill -0 ${TRACERS[$T]}" 60 || kill -KILL "${TRACERS[$T]}"
   wait "${TRACERS[$T]}" || VERIFY_STATUS=$?
 }
 

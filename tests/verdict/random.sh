@@ -377,12 +377,12 @@ judge() {
 
 JUDGE='
 $out[0] as $out
-| ($out.window.start | us) as $start | ($out.window.end | us) as $end
+| ($out.window.start | us) as $open | ($out.window.end | us) as $close
 | ($options | contains(" --allow-idle ")) as $allow_idle
 | ($options | contains(" --count-probes ")) as $count_probes
 | ($events | map(select(.who | startswith("none") | not))
-  | map(. + (if .begun >= $start and .done + $before <= $end then {at: "inside"}
-      elif .ended < $start or .begun > $end + $after then {at: "outside"}
+  | map(. + (if .begun >= $open and .done + $before <= $close then {at: "inside"}
+      elif .ended < $open or .begun > $close + $after then {at: "outside"}
       else {at: "edge"} end))
   # Of a connection that was there before, what it sends is a call.
   | map(select((.who | startswith("old") | not) or .outcome == "sent"))) as $all
