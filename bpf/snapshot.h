@@ -84,6 +84,10 @@ static __always_inline void listener_found(struct tcp_sock *tp)
 	listener.queue = tp->SK(sk_ack_backlog);
 	listener.limit = tp->SK(sk_max_ack_backlog);
 	listener.swept = sweep;
+	listener.drops = tp->SK(sk_drops.counter);
+#ifndef OLD_KERNEL
+	listener.cookie = socket_cookie(tp, tp);
+#endif
 	bpf_map_update_elem(&listeners, &key, &listener, BPF_ANY);
 }
 

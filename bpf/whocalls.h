@@ -165,6 +165,7 @@ struct connection_slot {
 
 /* A listening socket of the target, as of the last sweep that found it. */
 struct listener {
+	__u64 cookie; /* of its socket; 0: not known (before 5.12) */
 	__u32 endpoint;
 	__u32 netns; /* inode number */
 	__u32 local[4];
@@ -172,6 +173,9 @@ struct listener {
 	__u32 queue; /* connections in the accept queue */
 	__u32 limit; /* more than that many are dropped */
 	__u32 swept; /* number of that sweep */
+	/* handshakes that were dropped here, since it listens, and other segments without use */
+	__u32 drops;
+	__u32 reserved;
 };
 
 /* A process that accepts connections of the target. */
@@ -257,7 +261,7 @@ WHOCALLS_ASSERT_SIZE(connection_slot, 128);
 WHOCALLS_ASSERT_SIZE(client, 40);
 WHOCALLS_ASSERT_SIZE(attempt, 64);
 WHOCALLS_ASSERT_SIZE(event, 104);
-WHOCALLS_ASSERT_SIZE(listener, 40);
+WHOCALLS_ASSERT_SIZE(listener, 56);
 WHOCALLS_ASSERT_SIZE(server_key, 8);
 WHOCALLS_ASSERT_SIZE(server, 24);
 WHOCALLS_ASSERT_SIZE(totals, 136);

@@ -138,6 +138,10 @@ typedef struct {
 	__s64 counter;
 } atomic64_t;
 
+typedef struct {
+	int counter;
+} atomic_t;
+
 struct ns_common {
 	unsigned int inum;
 };
@@ -196,6 +200,7 @@ struct sock {
 	int sk_err;
 	u32 sk_ack_backlog; /* of a listening socket: length of its accept queue */
 	u32 sk_max_ack_backlog;
+	atomic_t sk_drops; /* of a listening socket: handshakes dropped, and other segments */
 	struct socket *sk_socket; /* NULL until the application accepts */
 };
 

@@ -131,3 +131,66 @@ LIST
   same sum "$(jq '[.callers[].connections.refused, .others.connections.refused] | add' "$T/out.json")" 200
   (($(jq .others.connections.refused "$T/out.json") > 0))
 }
+
+# The kernel's own count of handshakes that were dropped in this pod.
+listen_drops() {
+  in_pod "$1" nstat -asz TcpExtListenDrops | awk '/ListenDrops/ { print $2 }'
+}
+
+# Fills the accept queue of a server that does not accept, and has callers dropped: by POD ADDRESS PORT.
+overflow() {
+  local before
+  before=$(listen_drops "$1")
+  client_start "many$3" c --to "$2" --port "$3" --mode hold --connections 20 --timeout 300 --hold-until "$T/end"
+  client_ready "many$3"
+  wait_for "((\$(listen_drops $1) > $before))"
+}
+
+@test "a full accept queue: dropped is what the kernel counted, not what it dropped before" {
+  server_start s --accept no --backlog 4
+  overflow s 100.96.0.2 "$PORT"
+  trace_start --port "$PORT"
+  overflow s 100.96.0.2 "$PORT"
+  # Clients of before try again meanwhile, so the kernel's count is taken where nothing moves.
+  kill "${CLIENTS[@]}"
+  wait_for '[[ -z $(in_pod c ss -tnH state syn-sent) && -z $(in_pod s ss -tnH state syn-recv) ]]'
+  trace_stop
+  (($(total dropped) > 0))
+  same dropped "$(total dropped)" "$(jq '[.coverage.endpoints[].listening[].drops] | add' "$T/out.json")"
+  same unattributed "$(total unattributed_drops)" 0
+}
+
+@test "what another listener of the same namespace drops is not the target's" {
+  server_start s
+  background_in s "$T/other.json" "$T/other.log" "$LOAD" server --port $((PORT + 1)) --accept no --backlog 4 \
+    --ready "$T/other.ready"
+  wait_for "[[ -e $T/other.ready ]]"
+  trace_start --port "$PORT"
+  client_run one c --to 100.96.0.2 --connections 5
+  overflow s 100.96.0.2 $((PORT + 1))
+  trace_stop
+  (($(jq '.coverage.endpoints[0].listening[0].drops' "$T/out.json") > 0))
+  same dropped "$(total dropped)" 0
+  same unattributed "$(total unattributed_drops)" 0
+}
+
+@test "a listener that drops and ends: what its namespace dropped can be its own" {
+  server_start s --accept no --backlog 4
+  trace_start --port "$PORT"
+  overflow s 100.96.0.2 "$PORT"
+  kill -KILL "${SERVERS[s]}"
+  wait "${SERVERS[s]}" || true
+  trace_stop
+  same "dropped and unattributed" "$(($(total dropped) + $(total unattributed_drops)))" "$(listen_drops s)"
+  (($(total unattributed_drops) > 0))
+}
+
+@test "a listener that came later: all that it dropped" {
+  trace_start --port "$PORT"
+  server_start s --accept no --backlog 4
+  overflow s 100.96.0.2 "$PORT"
+  kill "${CLIENTS[@]}"
+  wait_for '[[ -z $(in_pod c ss -tnH state syn-sent) && -z $(in_pod s ss -tnH state syn-recv) ]]'
+  trace_stop
+  same dropped "$(total dropped)" "$(listen_drops s)"
+}

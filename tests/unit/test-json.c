@@ -299,7 +299,7 @@ static void check_document(json_t *json)
 	expect_keys(
 		at(json, "totals"),
 		"opened accepted closed attributed unattributed old open kernel_opened refused stray "
-		"pending");
+		"pending dropped unattributed_drops");
 	expect_number(json, "totals/opened", 9);
 	expect_number(json, "totals/attributed", 7);
 	expect_number(json, "totals/unattributed", 2);

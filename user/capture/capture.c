@@ -412,7 +412,7 @@ int capture_sweep(struct capture *capture, bool everywhere)
 	/* what is not found is gone only where ends can have been missed */
 	gone_swept(&capture->gone, start, r == 0 && capture_misses(capture));
 	r = queues_update(&capture->queues, capture->bpf->maps.listeners, capture->bpf->bss->sweep,
-			  everywhere);
+			  everywhere, capture->target->n_endpoints);
 	return r ? r : capture_bury(capture);
 }
 

@@ -336,6 +336,7 @@ int capture_report(struct capture *capture, struct report *report)
 	r = queues_update_serving(&capture->queues, capture->bpf->maps.servers);
 	report->listening = capture->queues.listening;
 	report->n_listening = capture->queues.n_listening;
+	report->unattributed_drops = capture->queues.unattributed_drops;
 	report->serving = capture->queues.serving;
 	report->n_serving = capture->queues.n_serving;
 	report->losses.events = totals.ring_full + capture->bad_events;
