@@ -36,6 +36,8 @@ __u32 sweep;             /* number of the sweep that runs, or ran last */
 __u32 snapshot_done;     /* the first sweep is over */
 __u32 accept_attached;   /* will tell of each accept */
 __u32 refused_attached;  /* will tell of each attempt that is refused */
+__u32 pendings;          /* entries of that map: 0 saves a look-up */
+__u32 pendings_lost;     /* half-open connections that found no room in it, of the last sweep */
 __u32 sockops_attached;  /* which misses nothing: what a later sweep finds is older, too */
 __u32 overflowed;        /* a record found no room: the sweep can't tell what was missed any more */
 __u32 kubelet_pid;       /* found by the sweep of files */
@@ -153,6 +155,15 @@ struct {
 	__type(value, __u64);
 	__uint(max_entries, EARLY_SLOTS);
 } early_accepts SEC(".maps");
+
+/* Half-open connections, by the pair of initial sequence numbers; the program deletes what is gone.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__type(key, __u64);
+	__type(value, struct pending);
+	__uint(max_entries, 16384);
+} pending SEC(".maps");
 
 /* By the address of its struct sock, which is its own as long as it listens. */
 struct {

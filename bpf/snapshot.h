@@ -91,6 +91,40 @@ static __always_inline void listener_found(struct tcp_sock *tp)
 	bpf_map_update_elem(&listeners, &key, &listener, BPF_ANY);
 }
 
+/* A half-open connection. */
+static __always_inline void request_found(struct sock_common *skc)
+{
+	struct tcp_request_sock *request = bpf_skc_to_tcp_request_sock(skc);
+	struct pending fresh = {}, *known;
+	struct connection c = {};
+	struct server_socket s;
+	__u64 now = bpf_ktime_get_ns();
+	__u32 *endpoint;
+
+	if (!request)
+		return;
+	request_read(&s, skc, request);
+	endpoint = endpoint_find(&s);
+	if (!endpoint)
+		return;
+	known = bpf_map_lookup_elem(&pending, &s.numbers);
+	if (known) {
+		known->last = now;
+		known->swept = sweep;
+		return;
+	}
+	caller_identify(&c, &s, *endpoint);
+	fresh.key = c.key;
+	fresh.first = now;
+	fresh.last = now;
+	fresh.swept = sweep;
+	fresh.pid = c.pid;
+	if (bpf_map_update_elem(&pending, &s.numbers, &fresh, BPF_NOEXIST))
+		__sync_fetch_and_add(&pendings_lost, 1);
+	else
+		__sync_fetch_and_add(&pendings, 1);
+}
+
 SEC("iter/tcp")
 int snapshot(struct bpf_iter__tcp *ctx)
 {
@@ -102,6 +136,9 @@ int snapshot(struct bpf_iter__tcp *ctx)
 	if (!skc || !port_watched(skc->skc_num))
 		return 0;
 	switch (skc->skc_state) {
+	case TCP_NEW_SYN_RECV:
+		request_found(skc);
+		return 0;
 	case TCP_LISTEN:
 	case TCP_SYN_RECV: /* with TCP Fast Open there is a record already */
 	case TCP_ESTABLISHED:

@@ -211,6 +211,19 @@ struct attempt {
 	__u32 reserved;
 };
 
+/*
+ * A half-open connection, by its pair of initial sequence numbers: the client asked for it, but its
+ * last ACK has not come, or, with TCP_DEFER_ACCEPT, its first data; or it came while the queue was
+ * full. Gone when the handshake completes.
+ */
+struct pending {
+	struct caller_key key;
+	__u64 first; /* time of the first sweep that found it */
+	__u64 last;  /* of the last */
+	__u32 swept; /* number of that */
+	__u32 pid;   /* of the client process; 0 unless CALLER_LOCAL */
+};
+
 enum event_type {
 	EVENT_CALLER = 1, /* a caller not seen before */
 	EVENT_OPENED = 2,
@@ -260,6 +273,7 @@ WHOCALLS_ASSERT_SIZE(mark_key, 16);
 WHOCALLS_ASSERT_SIZE(connection_slot, 128);
 WHOCALLS_ASSERT_SIZE(client, 40);
 WHOCALLS_ASSERT_SIZE(attempt, 64);
+WHOCALLS_ASSERT_SIZE(pending, 72);
 WHOCALLS_ASSERT_SIZE(event, 104);
 WHOCALLS_ASSERT_SIZE(listener, 56);
 WHOCALLS_ASSERT_SIZE(server_key, 8);

@@ -238,6 +238,21 @@ struct tcp_sock {
 	__u8 bpf_sock_ops_cb_flags;
 };
 
+/* Half of a handshake: TCP_NEW_SYN_RECV. */
+struct request_sock {
+	struct sock_common __req_common;
+};
+
+struct inet_request_sock {
+	struct request_sock req;
+};
+
+struct tcp_request_sock {
+	struct inet_request_sock req;
+	u32 rcv_isn;
+	u32 snt_isn;
+};
+
 struct mptcp_subflow_context {
 	u32 mp_join : 1;
 };

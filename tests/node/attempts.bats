@@ -194,3 +194,44 @@ overflow() {
   trace_stop
   same dropped "$(total dropped)" "$(listen_drops s)"
 }
+
+half_open() {
+  in_pod s ss -tnH state syn-recv "sport = :$PORT" | wc -l
+}
+
+@test "half-open connections: pending at the end, opened once they complete" {
+  server_start s
+  # What the server answers goes nowhere.
+  in_pod node ip -n s neigh replace 100.96.0.3 lladdr 02:00:00:00:00:99 dev eth0 nud permanent
+  trace_start_as first --port "$PORT"
+  trace_start --port "$PORT"
+  client_start slow c --to 100.96.0.2 --connections 3 --timeout 20000
+  wait_for '[[ $(half_open) == 3 ]]'
+  trace_stop first
+  same "first, pending" "$(total pending "$T/first/out.json")" 3
+  same "first, by address" \
+    "$(caller_sum '.addresses == ["100.96.0.3"]' connections.pending "$T/first/out.json")" 3
+  same "first, opened" "$(total opened "$T/first/out.json")" 0
+  in_pod node ip -n s neigh del 100.96.0.3 dev eth0
+  client_wait slow
+  trace_stop
+  same pending "$(total pending)" 0
+  caller_is slow opened=3 pending=0
+}
+
+@test "TCP_DEFER_ACCEPT: connections without data are pending, and whose they are is known" {
+  "$LOAD" --help 2>&1 | grep -q -e --defer-accept || node_skip "whocalls-load has no --defer-accept"
+  server_start s --defer-accept 30
+  trace_start --port "$PORT"
+  client_start mute c --to 100.96.0.2 --mode hold --connections 4 --hold-until "$T/end"
+  client_start talks c --to 100.96.0.2 --mode hold --connections 2 --send 10 --hold-until "$T/end"
+  client_ready mute
+  client_ready talks
+  server_wait s accepted 2
+  wait_for '[[ $(half_open) == 4 ]]'
+  trace_stop
+  caller_is mute pending=4 opened=0
+  caller_is talks pending=0 opened=2 accepted=2
+  # The bare ACKs that were dropped are no handshakes that were.
+  same dropped "$(total dropped)" 0
+}

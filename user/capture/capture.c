@@ -376,6 +376,7 @@ void capture_free(struct capture *capture)
 	ring_buffer__free(capture->ring);
 	whocalls_bpf__destroy(capture->bpf);
 	gone_deinit(&capture->gone);
+	attempts_deinit(&capture->attempts);
 	queues_deinit(&capture->queues);
 	free(capture->netns);
 	free(capture);
@@ -402,17 +403,22 @@ int capture_sweep(struct capture *capture, bool everywhere)
 	if (!everywhere && !capture->n_netns)
 		return 0;
 	capture->bpf->bss->sweep++;
+	capture->bpf->bss->pendings_lost = 0;
 	start = monotonic_ns();
 	r = sweep_namespaces(capture->bpf->progs.snapshot, everywhere ? NULL : capture->netns,
 			     capture->n_netns);
 	if (r < 0)
 		return r;
-	if (everywhere)
+	if (everywhere) {
 		capture->unswept = (uint64_t)r;
+		capture->attempts.everywhere = capture->bpf->bss->sweep;
+	}
 	/* what is not found is gone only where ends can have been missed */
 	gone_swept(&capture->gone, start, r == 0 && capture_misses(capture));
 	r = queues_update(&capture->queues, capture->bpf->maps.listeners, capture->bpf->bss->sweep,
 			  everywhere, capture->target->n_endpoints);
+	if (!r)
+		r = capture_bury_pending(capture);
 	return r ? r : capture_bury(capture);
 }
 
@@ -422,5 +428,6 @@ int capture_last_sweep(struct capture *capture)
 
 	for (size_t i = 1; i < GONE_SWEEPS && !r && capture_misses(capture); i++)
 		r = capture_sweep(capture, true);
+	capture->attempts.ended = true;
 	return r;
 }
