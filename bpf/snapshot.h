@@ -176,14 +176,14 @@ int snapshot(struct bpf_iter__tcp *ctx)
  * owner. */
 static __always_inline void kubelet_found(struct task_struct *leader)
 {
-	if (kubelet_pid && kubelet_start <= leader->start_boottime)
+	if (found_pid && found_start <= leader->start_boottime)
 		return;
-	kubelet_start = leader->start_boottime;
-	kubelet_pid = leader->tgid;
+	found_start = leader->start_boottime;
+	found_pid = leader->tgid;
 }
 
-/* Runs once, before the first sweep of connections: which processes hold the clients' ends, and who
- * is the kubelet. */
+/* Runs before the first sweep of connections: which processes hold the clients' ends, and who is
+ * the kubelet. And again when that has ended. */
 SEC("iter/task_file")
 int snapshot_files(struct bpf_iter__task_file *ctx)
 {
@@ -206,7 +206,7 @@ int snapshot_files(struct bpf_iter__task_file *ctx)
 			kubelet_found(task->group_leader);
 		return 0;
 	}
-	if (state == TCP_SYN_SENT || state == TCP_CLOSE)
+	if (files_again || state == TCP_SYN_SENT || state == TCP_CLOSE)
 		return 0;
 	if (!port_watched(bpf_ntohs(READ(tp, SKC(skc_dport)))))
 		return 0;

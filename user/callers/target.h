@@ -4,6 +4,7 @@
 #ifndef CALLERS_TARGET_H
 #define CALLERS_TARGET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,6 +19,9 @@ struct endpoint {
 	 */
 	uint64_t since;
 	uint64_t until;
+	/* The address was found in a network namespace of this node, at some time while it was
+	 * watched; of any address: always. The capture sets it. */
+	bool here;
 };
 
 struct target {

@@ -37,7 +37,7 @@ static void watch_port(struct capture *capture, uint16_t port)
 
 int capture_endpoint_add(struct capture *capture, size_t index)
 {
-	const struct endpoint *endpoint = &capture->target->endpoints[index];
+	struct endpoint *endpoint = &capture->target->endpoints[index];
 	struct endpoint_key key = {.port = endpoint->port};
 	struct whocalls_bpf__bss *bss = capture->bpf->bss;
 	uint32_t id = (uint32_t)index;
@@ -50,7 +50,9 @@ int capture_endpoint_add(struct capture *capture, size_t index)
 				 BPF_ANY);
 	if (r)
 		return r;
-	if (!address_is_any(&endpoint->address))
+	if (address_is_any(&endpoint->address))
+		endpoint->here = true;
+	else
 		bss->addressed++;
 	watch_port(capture, endpoint->port);
 	return 0;
@@ -216,7 +218,8 @@ static void grace_period(void)
 	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
 }
 
-/* In a network namespace: if it has a pod's address, its loopback is that pod's, too. */
+/* In a network namespace: which endpoints' addresses it has. If one is a pod's, its loopback is
+ * that pod's, too. */
 static int look_for_endpoints(uint32_t inum, void *arg)
 {
 	struct capture *capture = arg;
@@ -231,13 +234,15 @@ static int look_for_endpoints(uint32_t inum, void *arg)
 		if (address_from(one->ifa_addr, &address))
 			continue;
 		for (size_t i = 0; i < capture->target->n_endpoints && !r; i++) {
-			const struct endpoint *endpoint = &capture->target->endpoints[i];
+			struct endpoint *endpoint = &capture->target->endpoints[i];
 			struct loopback_key key = {inum, endpoint->port};
 			uint32_t id = (uint32_t)i;
 
+			if (endpoint->until || !address_equal(&endpoint->address, &address))
+				continue;
+			endpoint->here = true;
 			/* --address asks for that address and no other */
-			if (endpoint->pod && !endpoint->until &&
-			    address_equal(&endpoint->address, &address))
+			if (endpoint->pod)
 				r = bpf_map__update_elem(capture->bpf->maps.loopbacks, &key,
 							 sizeof(key), &id, sizeof(id), BPF_ANY);
 		}
@@ -284,7 +289,7 @@ int capture_endpoints_changed(struct capture *capture)
 static int begin(struct capture *capture, char *error, size_t error_size)
 {
 	struct whocalls_bpf *bpf = capture->bpf;
-	int r = sweep_run(bpf->progs.snapshot_files);
+	int r = capture_look_at_files(capture);
 
 	if (!r)
 		r = look_for_loopbacks(capture);
@@ -382,6 +387,40 @@ void capture_free(struct capture *capture)
 	free(capture);
 }
 
+static uint32_t program_id(const struct bpf_program *program)
+{
+	struct bpf_prog_info info = {};
+	uint32_t size = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size) ? 0 : info.id;
+}
+
+static bool link_intact(const struct bpf_link *link, const struct bpf_program *program)
+{
+	struct bpf_link_info info = {};
+	uint32_t size = sizeof(info);
+
+	if (!link)
+		return true;
+	/* before 5.15 a kprobe has no link: it goes with our file descriptor, and not before */
+	if (bpf_obj_get_info_by_fd(bpf_link__fd(link), &info, &size))
+		return errno == EINVAL;
+	if (info.type == BPF_LINK_TYPE_CGROUP && !info.cgroup.cgroup_id)
+		return false;
+	return info.prog_id == program_id(program);
+}
+
+bool capture_intact(const struct capture *capture)
+{
+	const struct attached *hooks = capture->hooks;
+
+	return hooks[STATE].link &&
+	       link_intact(hooks[STATE].link, capture->bpf->progs.tcp_accept) &&
+	       link_intact(hooks[SOCKOPS].link, capture->bpf->progs.tcp_accept_sockops) &&
+	       link_intact(hooks[REFUSED].link, capture->refused) &&
+	       link_intact(hooks[REFUSED].second, capture->refused_second);
+}
+
 int capture_fd(const struct capture *capture)
 {
 	return ring_buffer__epoll_fd(capture->ring);
@@ -400,8 +439,9 @@ int capture_sweep(struct capture *capture, bool everywhere)
 	uint64_t start;
 	int r;
 
-	if (!everywhere && !capture->n_netns)
-		return 0;
+	r = capture_kubelet_check(capture);
+	if (r || (!everywhere && !capture->n_netns))
+		return r;
 	capture->bpf->bss->sweep++;
 	capture->bpf->bss->pendings_lost = 0;
 	start = monotonic_ns();
@@ -424,8 +464,10 @@ int capture_sweep(struct capture *capture, bool everywhere)
 
 int capture_last_sweep(struct capture *capture)
 {
-	int r = capture_sweep(capture, true);
+	int r = look_for_loopbacks(capture);
 
+	if (!r)
+		r = capture_sweep(capture, true);
 	for (size_t i = 1; i < GONE_SWEEPS && !r && capture_misses(capture); i++)
 		r = capture_sweep(capture, true);
 	capture->attempts.ended = true;

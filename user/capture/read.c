@@ -130,8 +130,10 @@ int capture_callers(struct capture *capture,
 		    void *arg)
 {
 	struct take_callers *t = malloc(sizeof(*t));
-	int r = read_pending(capture);
+	int r = capture_kubelet_check(capture);
 
+	if (!r)
+		r = read_pending(capture);
 	if (!t || r) {
 		free(t);
 		return r ? r : -ENOMEM;

@@ -29,7 +29,7 @@ struct capture {
 	bool old; /* the build for kernels before 5.12 is loaded: bpf/kernel.h */
 	struct whocalls_bpf *bpf;
 	struct ring_buffer *ring;
-	const struct target *target;
+	struct target *target;
 	struct attached hooks[REPORT_HOOKS];
 	struct bpf_program *accept; /* NULL: none */
 	struct bpf_program *refused, *refused_second;
@@ -43,6 +43,8 @@ struct capture {
 	struct attempts attempts; /* half-open connections */
 	struct gone gone;         /* connections that sweeps found gone */
 	struct queues queues;     /* who listens, and who accepts */
+	uint64_t next_kubelet;    /* not before this time is it looked for again */
+	uint64_t kubelet_wait;    /* and so long after that, ns */
 	uint64_t next_burial;     /* of records that linger: see capture_bury() */
 	uint32_t *netns;          /* where connections were when they were last looked at, sorted */
 	size_t n_netns;
@@ -70,6 +72,13 @@ int capture_bury(struct capture *capture);
 /* After a sweep: deletes the half-open connections that are gone (read.c). 0 or a negative errno.
  */
 int capture_bury_pending(struct capture *capture);
+
+/* Looks for the kubelet again if that has ended (kubelet.c). 0 or a negative errno. */
+int capture_kubelet_check(struct capture *capture);
+
+/* Runs the iterator over files for the first time: who the clients of open connections are, and the
+ * kubelet (kubelet.c). 0 or a negative errno. */
+int capture_look_at_files(struct capture *capture);
 
 /* After a call of libbpf that gave NULL: negative, whatever it left in errno. */
 int capture_failure(void);

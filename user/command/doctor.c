@@ -183,7 +183,7 @@ static void examine_memory(struct examination *examination)
 static void examine_programs(struct examination *examination, const char *btf)
 {
 	struct endpoint endpoint = {.port = 1};
-	const struct target target = {.endpoints = &endpoint, .n_endpoints = 1};
+	struct target target = {.endpoints = &endpoint, .n_endpoints = 1};
 	const struct capture_options options = {
 		.target = &target,
 		.max_callers = 16,

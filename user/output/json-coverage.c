@@ -108,6 +108,7 @@ static json_t *json_watched(const struct report *report)
 			until = since;
 		r = json_object_set_new(endpoint, "start", json_time(report, since));
 		r = r ? r : json_object_set_new(endpoint, "end", json_time(report, until));
+		r = r ? r : json_object_set_new(endpoint, "here", json_boolean(watched->here));
 		r = r ? r : json_object_set_new(endpoint, "listening", json_listening(report, i));
 		r = r ? r : json_object_set_new(endpoint, "serving", json_serving(report, i));
 		if (r)
