@@ -113,11 +113,13 @@ static __always_inline struct caller_counts *counts_make(struct connection *c, _
 							 __u64 now)
 {
 	struct caller_counts *counts = caller_find(&c->key);
-	bool made;
+	bool made = true;
 
-	if (counts)
+	/* one that has nothing but attempts is news, too, when it connects */
+	if (counts && (counts->opened || counts->old || !counts->first_attempt))
 		return counts;
-	counts = caller_insert(&c->key, &made);
+	if (!counts)
+		counts = caller_insert(&c->key, &made);
 	if (!counts) {
 		c->flags |= CONNECTION_UNATTRIBUTED;
 		return counts_of(c);

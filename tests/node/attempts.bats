@@ -80,6 +80,18 @@ LIST
   caller_is again opened=9 accepted=9 refused=3
 }
 
+@test "a caller that was refused first is news when it is served" {
+  background_in node "$T/lines" "$T/err" "$WHOCALLS" trace --port "$PORT" -o jsonl
+  local tracer=$!
+  wait_for 'grep -q "^tracing " "$T/err"'
+  refuse again c 3 --to 100.96.0.2
+  server_start s
+  client_run again c --to 100.96.0.2 --connections 4
+  kill -INT "$tracer"
+  wait "$tracer"
+  same "callers that are news" "$(jq -c 'select(.event == "caller") | .process' "$T/lines")" '"again"'
+}
+
 @test "refused probes of the kubelet are its probes, those of a process of its name are not" {
   local kubelet
   background_in node "$T/kubelet.json" "$T/kubelet.log" "$LOAD" client --pid-name kubelet --port "$PORT" \

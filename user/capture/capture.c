@@ -439,9 +439,9 @@ int capture_sweep(struct capture *capture, bool everywhere)
 	uint64_t start;
 	int r;
 
-	r = capture_kubelet_check(capture);
-	if (r || (!everywhere && !capture->n_netns))
-		return r;
+	capture_kubelet_check(capture);
+	if (!everywhere && !capture->n_netns)
+		return 0;
 	capture->bpf->bss->sweep++;
 	capture->bpf->bss->pendings_lost = 0;
 	start = monotonic_ns();

@@ -86,19 +86,19 @@ int capture_kubelet_port(struct capture *capture, uint16_t port)
  * In another pid namespace than the node's own no process is found by its number: then it is looked
  * for in the files again and again, at last every WAIT_MAX, and found to be the same.
  */
-int capture_kubelet_check(struct capture *capture)
+void capture_kubelet_check(struct capture *capture)
 {
 	const struct whocalls_bpf__bss *bss = capture->bpf->bss;
 	uint64_t now = monotonic_ns(), wait = capture->kubelet_wait;
 
 	if (!bss->kubelet_port || now < capture->next_kubelet)
-		return 0;
+		return;
 	if (bss->kubelet_pid && runs(bss->kubelet_pid, bss->kubelet_start)) {
 		capture->kubelet_wait = 0;
-		return 0;
+		return;
 	}
 	wait = wait ? 2 * wait : WAIT_MIN;
 	capture->kubelet_wait = wait < WAIT_MAX ? wait : WAIT_MAX;
 	capture->next_kubelet = now + capture->kubelet_wait;
-	return look(capture, true);
+	look(capture, true);
 }

@@ -130,10 +130,9 @@ int capture_callers(struct capture *capture,
 		    void *arg)
 {
 	struct take_callers *t = malloc(sizeof(*t));
-	int r = capture_kubelet_check(capture);
+	int r = read_pending(capture);
 
-	if (!r)
-		r = read_pending(capture);
+	capture_kubelet_check(capture);
 	if (!t || r) {
 		free(t);
 		return r ? r : -ENOMEM;

@@ -73,8 +73,9 @@ int capture_bury(struct capture *capture);
  */
 int capture_bury_pending(struct capture *capture);
 
-/* Looks for the kubelet again if that has ended (kubelet.c). 0 or a negative errno. */
-int capture_kubelet_check(struct capture *capture);
+/* Looks for the kubelet again if that has ended (kubelet.c). Where that fails nobody is taken for
+ * it. */
+void capture_kubelet_check(struct capture *capture);
 
 /* Runs the iterator over files for the first time: who the clients of open connections are, and the
  * kubelet (kubelet.c). 0 or a negative errno. */
