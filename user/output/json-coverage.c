@@ -54,13 +54,14 @@ static json_t *json_listening(const struct report *report, size_t endpoint)
 
 		if (one->endpoint == endpoint)
 			r = json_array_append_new(
-				all, json_pack("{s:o, s:i, s:I, s:b, s:I, s:I, s:o, s:o}",
+				all, json_pack("{s:o, s:i, s:I, s:b, s:I, s:I, s:o, s:o, s:I}",
 					       "address", json_address(&one->address), "port",
 					       (int)one->port, "netns", (json_int_t)one->netns,
 					       "ended", one->ended, "queue", (json_int_t)one->queue,
 					       "limit", (json_int_t)one->limit, "overflows",
 					       json_counted(one->counted, one->overflows), "drops",
-					       json_counted(one->counted, one->drops)));
+					       json_counted(one->counted, one->drops), "dropped",
+					       (json_int_t)one->dropped));
 	}
 	if (!r)
 		return all;
@@ -107,6 +108,7 @@ static json_t *json_watched(const struct report *report)
 			until = since;
 		r = json_object_set_new(endpoint, "start", json_time(report, since));
 		r = r ? r : json_object_set_new(endpoint, "end", json_time(report, until));
+		r = r ? r : json_object_set_new(endpoint, "here", json_boolean(watched->here));
 		r = r ? r : json_object_set_new(endpoint, "listening", json_listening(report, i));
 		r = r ? r : json_object_set_new(endpoint, "serving", json_serving(report, i));
 		if (r)

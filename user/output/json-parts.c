@@ -220,13 +220,15 @@ json_t *json_totals(const struct report *report)
 
 	for (i = 0; i < report->n_callers; i++)
 		closed += report->callers[i].counts.closed;
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:I}", "opened",
-			 (json_int_t)(report->attributed + report->unattributed), "accepted",
-			 (json_int_t)report->accepted, "closed", (json_int_t)closed, "attributed",
-			 (json_int_t)report->attributed, "unattributed",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:I, s:I, s:I}",
+			 "opened", (json_int_t)(report->attributed + report->unattributed),
+			 "accepted", (json_int_t)report->accepted, "closed", (json_int_t)closed,
+			 "attributed", (json_int_t)report->attributed, "unattributed",
 			 (json_int_t)report->unattributed, "old", (json_int_t)report->old, "open",
 			 (json_int_t)report->open, "kernel_opened", (json_int_t)report->opened,
 			 "refused", known ? json_integer((json_int_t)report->refused) : json_null(),
 			 "stray", known ? json_integer((json_int_t)report->stray) : json_null(),
-			 "pending", (json_int_t)report->pending);
+			 "pending", (json_int_t)report->pending, "dropped",
+			 (json_int_t)report_dropped(report), "unattributed_drops",
+			 (json_int_t)report->unattributed_drops);
 }
