@@ -151,7 +151,7 @@ static void expect_keys(const json_t *json, const char *keys)
 	"old_active waiting waiting_since idle_since"
 #define CALLER                                                                                                       \
 	"class kind namespace name pods process pid cgroup cgroup_path pod_uid node addresses connections requests " \
-	"bytes_received bytes_sent service_time first_seen last_seen"
+	"bytes_received bytes_sent service_time first_seen last_seen ignored"
 #define DOCUMENT "schema target window callers others totals coverage"
 #define EVENT "schema event time connection peer endpoint process pid cgroup"
 #define NAMES "class kind namespace name pod node"

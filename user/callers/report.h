@@ -143,7 +143,7 @@ struct report {
 	size_t n_serving;
 	const char *const *notes; /* sentences for people, static */
 	size_t n_notes;
-	/* what `verify` makes of it; NULL: it was not asked */
+	/* what `verify` makes of it, all three; NULL: it was not asked */
 	const struct traffic *traffic;
 	const struct coverage *coverage;
 	const struct verdict *verdict;

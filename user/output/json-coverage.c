@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What was watched, by what, and what was lost. */
+/* What was watched, by what, and what was lost; of a verdict json-verdict.c adds the rest. */
 #include "json-parts.h"
 
 static json_t *json_hook(const struct hook *hook)
@@ -145,10 +145,15 @@ static json_t *json_losses(const struct losses *losses)
 			 (json_int_t)losses->namespaces);
 }
 
-/* One watch, from attaching to the end: it can't have gaps. */
 json_t *json_coverage(const struct report *report)
 {
-	return json_pack("{s:o, s:o, s:[], s:o, s:o}", "hooks", json_hooks(report), "endpoints",
-			 json_watched(report), "gaps", "lost", json_losses(&report->losses),
-			 "notes", json_notes(report));
+	json_t *coverage = json_pack("{s:o, s:o, s:[], s:o, s:o}", "hooks", json_hooks(report),
+				     "endpoints", json_watched(report), "gaps", "lost",
+				     json_losses(&report->losses), "notes", json_notes(report));
+
+	if (coverage && report->coverage && json_add_proof(coverage, report)) {
+		json_decref(coverage);
+		coverage = NULL;
+	}
+	return coverage;
 }

@@ -184,7 +184,7 @@ json_t *json_caller(const struct report *report, const struct caller *caller)
 
 	return json_pack(
 		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:n, s:I, s:I, "
-		"s:n, s:o, s:o}",
+		"s:n, s:o, s:o, s:b}",
 		"class", json_text(who_class_name(caller->class)), "kind",
 		json_name(pod ? pod->kind : NULL), "namespace",
 		json_name(pod ? pod->namespace : NULL), "name", json_name(name), "pods",
@@ -198,7 +198,7 @@ json_t *json_caller(const struct report *report, const struct caller *caller)
 		(json_int_t)(caller->counts.bytes_received + caller->open.bytes_received),
 		"bytes_sent", (json_int_t)(caller->counts.bytes_sent + caller->open.bytes_sent),
 		"service_time", "first_seen", json_time(report, caller->first_seen), "last_seen",
-		json_time(report, caller->last_seen));
+		json_time(report, caller->last_seen), "ignored", caller->ignored != 0);
 }
 
 json_t *json_others(const struct report *report)
