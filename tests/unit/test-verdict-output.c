@@ -66,7 +66,7 @@ static int setup(void **state)
 		.realtime_offset = OFFSET,
 		.hooks = {{"tcp_accept", "tp_btf/inet_sock_set_state", "", 5},
 			  {"tcp_accept", "sockops", "", 5},
-			  {"tcp_send_reset", "tp_btf/tcp_send_reset", ""}},
+			  {"refused", "tp_btf/tcp_send_reset", ""}},
 		.n_hooks = 3,
 	};
 	f->facts = (struct coverage_facts){
@@ -204,7 +204,7 @@ static void quiet(void **state)
 	       "  endpoints: followed in the API, which confirmed them at the end\n"
 	       "  tcp_accept        tp_btf/inet_sock_set_state    5 seen, 0 missed\n"
 	       "  tcp_accept        sockops                       5 seen, 0 missed\n"
-	       "  tcp_send_reset    tp_btf/tcp_send_reset         0 seen, 0 missed\n"
+	       "  refused           tp_btf/tcp_send_reset         0 seen, 0 missed\n"
 	       "  nothing was lost\n"
 	       "  no gap: whocalls ran all the time\n"
 	       "  no connection stands open\n"
@@ -232,7 +232,7 @@ static void quiet_but(void **state)
 	       "  endpoints: followed in the API, which confirmed them at the end\n"
 	       "  tcp_accept        tp_btf/inet_sock_set_state    5 seen, 0 missed\n"
 	       "  tcp_accept        sockops                       5 seen, 0 missed\n"
-	       "  tcp_send_reset    tp_btf/tcp_send_reset         0 seen, 0 missed\n"
+	       "  refused           tp_btf/tcp_send_reset         0 seen, 0 missed\n"
 	       "  nothing was lost\n"
 	       "  no gap: whocalls ran all the time\n"
 	       "  open: dev/login: 2 open, 2 from before, 2 idle for up to 25m00s\n"
@@ -265,7 +265,7 @@ static void traffic(void **state)
 	       "  endpoints: followed in the API, which confirmed them at the end\n"
 	       "  tcp_accept        tp_btf/inet_sock_set_state    5 seen, 0 missed\n"
 	       "  tcp_accept        sockops                       5 seen, 0 missed\n"
-	       "  tcp_send_reset    tp_btf/tcp_send_reset         0 seen, 0 missed\n"
+	       "  refused           tp_btf/tcp_send_reset         0 seen, 0 missed\n"
 	       "  nothing was lost\n"
 	       "  no gap: whocalls ran all the time\n"
 	       "  no connection stands open\n"
@@ -303,7 +303,7 @@ static void traffic(void **state)
 	       "\033[33m  endpoints: followed in the API, which did not confirm them at the end\033[0m\n"
 	       "  tcp_accept        tp_btf/inet_sock_set_state    5 seen, 0 missed\n"
 	       "  tcp_accept        sockops                       5 seen, 0 missed\n"
-	       "  tcp_send_reset    tp_btf/tcp_send_reset         0 seen, 0 missed\n"
+	       "  refused           tp_btf/tcp_send_reset         0 seen, 0 missed\n"
 	       "  nothing was lost\n"
 	       "  no gap: whocalls ran all the time\n"
 	       "  open: dev/login: 2 open, 2 from before, 2 idle for up to 25m00s\n"
@@ -357,7 +357,7 @@ static void unproven(void **state)
 	       "  endpoints: followed in the API, which confirmed them at the end\n"
 	       "  tcp_accept        tp_btf/inet_sock_set_state    5 seen, 0 missed\n"
 	       "  tcp_accept        sockops                       5 seen, 0 missed\n"
-	       "  tcp_send_reset    not attached: no such tracepoint\n"
+	       "  refused           not attached: no such tracepoint\n"
 	       "  3 single events found no room in the ring: missing from -o jsonl, but no count is touched.\n"
 	       "  gap: whocalls did not run for 2s from 2024-05-01T14:01:00.000000000Z on: what happened is not proven\n"
 	       "  gap: the machine was suspended for 2m from 2024-05-01T14:01:10.000000000Z on: nobody could call\n"
@@ -372,7 +372,7 @@ static void unproven(void **state)
 	       "  See that the API can be reached and asked all the time, then verify again.\n"
 	       "  Keep the machine awake, and verify again.\n"
 	       "  Give whocalls its share of CPU time, and close what else is open here: the kernel counts on meanwhile, so with all else in order that is proof.\n"
-	       "  See what `whocalls doctor` says of tcp_send_reset.\n"
+	       "  See what `whocalls doctor` says of refused attempts.\n"
 	       "  Verify again with a larger --ring-size.\n");
 }
 
@@ -394,7 +394,7 @@ static void a_port(void **state)
 	       "    seen\n"
 	       "  tcp_accept        tp_btf/inet_sock_set_state    5 seen, 0 missed\n"
 	       "  tcp_accept        sockops                       5 seen, 0 missed\n"
-	       "  tcp_send_reset    tp_btf/tcp_send_reset         0 seen, 0 missed\n"
+	       "  refused           tp_btf/tcp_send_reset         0 seen, 0 missed\n"
 	       "  nothing was lost\n"
 	       "  no gap: whocalls ran all the time\n"
 	       "  no connection stands open\n"

@@ -440,7 +440,7 @@ static void write_missed(struct reason *reason, const struct coverage *coverage)
 	case REASON_ATTEMPTS_UNSEEN:
 		TEXT(reason, "Attempts at a port where nobody listens are not seen here");
 		append_detail(reason, coverage->attempts_why);
-		NEXT(reason, "See what `whocalls doctor` says of tcp_send_reset.");
+		NEXT(reason, "See what `whocalls doctor` says of refused attempts.");
 		break;
 	case REASON_DROPS_UNKNOWN:
 		TEXT(reason,
