@@ -113,11 +113,13 @@ static __always_inline struct caller_counts *counts_make(struct connection *c, _
 							 __u64 now)
 {
 	struct caller_counts *counts = caller_find(&c->key);
-	bool made;
+	bool made = true;
 
-	if (counts)
+	/* one that has nothing but attempts is news, too, when it connects */
+	if (counts && (counts->opened || counts->old || !counts->first_attempt))
 		return counts;
-	counts = caller_insert(&c->key, &made);
+	if (!counts)
+		counts = caller_insert(&c->key, &made);
 	if (!counts) {
 		c->flags |= CONNECTION_UNATTRIBUTED;
 		return counts_of(c);
@@ -167,6 +169,12 @@ static __always_inline void connection_early(__u64 cookie, __u64 numbers, struct
 		__sync_fetch_and_add(&totals->seen[WITNESS_ACCEPT], 1);
 }
 
+static __always_inline void pending_completed(__u64 numbers)
+{
+	if (!bpf_map_delete_elem(&pending, &numbers))
+		__sync_fetch_and_sub(&pendings, 1);
+}
+
 /*
  * Makes the record of a connection, and counts it, unless another witness has made it. `last`: no
  * other witness will come, so count even where there is no room for a record.
@@ -194,6 +202,8 @@ static __always_inline void connection_make(struct connection *c, const struct s
 		__sync_fetch_and_add(&counts->untracked, 1);
 		__sync_fetch_and_add(&totals->untracked, 1);
 	}
+	if (pendings)
+		pending_completed(s->numbers);
 	if (c->key.flags & CALLER_LOCAL) {
 		counts->pid = c->pid;
 		client_forget(CLIENTS_OF(clients), s->numbers);

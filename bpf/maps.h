@@ -7,9 +7,8 @@
 #define BPF_MAPS_H
 
 /* Knobs, set between open and load. */
-const volatile bool want_events;   /* write EVENT_OPENED and EVENT_CLOSED */
-const volatile __u32 node_netns;   /* inode number of the node's own network namespace */
-const volatile __u32 kubelet_port; /* who listens here, in node_netns, is the kubelet; 0: nobody */
+const volatile bool want_events; /* write EVENT_OPENED and EVENT_CLOSED */
+const volatile __u32 node_netns; /* inode number of the node's own network namespace */
 /*
  * From 7.0 on a tracing program can be preempted, and the kernel then skips its next run on that
  * CPU: the tracepoint misses changes of state. Sockops misses none, so there it tells of clients
@@ -36,11 +35,17 @@ __u32 sweep;             /* number of the sweep that runs, or ran last */
 __u32 snapshot_done;     /* the first sweep is over */
 __u32 accept_attached;   /* will tell of each accept */
 __u32 refused_attached;  /* will tell of each attempt that is refused */
+__u32 pendings;          /* entries of that map: 0 saves a look-up */
+__u32 pendings_lost;     /* half-open connections that found no room in it, of the last sweep */
 __u32 sockops_attached;  /* which misses nothing: what a later sweep finds is older, too */
 __u32 overflowed;        /* a record found no room: the sweep can't tell what was missed any more */
-__u32 kubelet_pid;       /* found by the sweep of files */
+__u32 kubelet_port;      /* who listens here, in node_netns, is the kubelet; 0: nobody */
+__u32 kubelet_pid;       /* the program sets it when the sweep of files has found it */
 __u64 kubelet_start;     /* with its start time, so that a reused pid is not taken for it */
 __u64 window_start;      /* when the trace began */
+__u64 found_start;       /* what that sweep finds */
+__u32 found_pid;
+__u32 files_again; /* it looks for the kubelet alone */
 __u64 last_wakeup;
 __u64 barrier_word; /* of no meaning: see kernel.h */
 
@@ -154,6 +159,15 @@ struct {
 	__type(value, __u64);
 	__uint(max_entries, EARLY_SLOTS);
 } early_accepts SEC(".maps");
+
+/* Half-open connections, by the pair of initial sequence numbers; the program deletes what is gone.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__type(key, __u64);
+	__type(value, struct pending);
+	__uint(max_entries, 16384);
+} pending SEC(".maps");
 
 /* By the address of its struct sock, which is its own as long as it listens. */
 struct {

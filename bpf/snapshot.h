@@ -84,7 +84,45 @@ static __always_inline void listener_found(struct tcp_sock *tp)
 	listener.queue = tp->SK(sk_ack_backlog);
 	listener.limit = tp->SK(sk_max_ack_backlog);
 	listener.swept = sweep;
+	listener.drops = tp->SK(sk_drops.counter);
+#ifndef OLD_KERNEL
+	listener.cookie = socket_cookie(tp, tp);
+#endif
 	bpf_map_update_elem(&listeners, &key, &listener, BPF_ANY);
+}
+
+/* A half-open connection. */
+static __always_inline void request_found(struct sock_common *skc)
+{
+	struct tcp_request_sock *request = bpf_skc_to_tcp_request_sock(skc);
+	struct pending fresh = {}, *known;
+	struct connection c = {};
+	struct server_socket s;
+	__u64 now = bpf_ktime_get_ns();
+	__u32 *endpoint;
+
+	if (!request)
+		return;
+	request_read(&s, skc, request);
+	endpoint = endpoint_find(&s);
+	if (!endpoint)
+		return;
+	known = bpf_map_lookup_elem(&pending, &s.numbers);
+	if (known) {
+		known->last = now;
+		known->swept = sweep;
+		return;
+	}
+	caller_identify(&c, &s, *endpoint);
+	fresh.key = c.key;
+	fresh.first = now;
+	fresh.last = now;
+	fresh.swept = sweep;
+	fresh.pid = c.pid;
+	if (bpf_map_update_elem(&pending, &s.numbers, &fresh, BPF_NOEXIST))
+		__sync_fetch_and_add(&pendings_lost, 1);
+	else
+		__sync_fetch_and_add(&pendings, 1);
 }
 
 SEC("iter/tcp")
@@ -98,6 +136,9 @@ int snapshot(struct bpf_iter__tcp *ctx)
 	if (!skc || !port_watched(skc->skc_num))
 		return 0;
 	switch (skc->skc_state) {
+	case TCP_NEW_SYN_RECV:
+		request_found(skc);
+		return 0;
 	case TCP_LISTEN:
 	case TCP_SYN_RECV: /* with TCP Fast Open there is a record already */
 	case TCP_ESTABLISHED:
@@ -135,14 +176,14 @@ int snapshot(struct bpf_iter__tcp *ctx)
  * owner. */
 static __always_inline void kubelet_found(struct task_struct *leader)
 {
-	if (kubelet_pid && kubelet_start <= leader->start_boottime)
+	if (found_pid && found_start <= leader->start_boottime)
 		return;
-	kubelet_start = leader->start_boottime;
-	kubelet_pid = leader->tgid;
+	found_start = leader->start_boottime;
+	found_pid = leader->tgid;
 }
 
-/* Runs once, before the first sweep of connections: which processes hold the clients' ends, and who
- * is the kubelet. */
+/* Runs before the first sweep of connections: which processes hold the clients' ends, and who is
+ * the kubelet. And again when that has ended. */
 SEC("iter/task_file")
 int snapshot_files(struct bpf_iter__task_file *ctx)
 {
@@ -165,7 +206,7 @@ int snapshot_files(struct bpf_iter__task_file *ctx)
 			kubelet_found(task->group_leader);
 		return 0;
 	}
-	if (state == TCP_SYN_SENT || state == TCP_CLOSE)
+	if (files_again || state == TCP_SYN_SENT || state == TCP_CLOSE)
 		return 0;
 	if (!port_watched(bpf_ntohs(READ(tp, SKC(skc_dport)))))
 		return 0;

@@ -123,6 +123,21 @@ static __always_inline __u64 socket_cookie_made(const struct tcp_sock *tp)
 
 #endif
 
+static __always_inline void addresses_of(struct server_socket *out, struct sock_common *skc)
+{
+	if (skc->skc_family == AF_INET) {
+		/* on these the kernel leaves anything in the IPv6 fields, and the other way round
+		 */
+		address_from_v4(out->local, skc->skc_rcv_saddr);
+		address_from_v4(out->peer, skc->skc_daddr);
+		return;
+	}
+	for (int i = 0; i < 4; i++) {
+		out->local[i] = skc->skc_v6_rcv_saddr.in6_u.u6_addr32[i];
+		out->peer[i] = skc->skc_v6_daddr.in6_u.u6_addr32[i];
+	}
+}
+
 static __always_inline void server_socket_read(struct server_socket *out, struct tcp_sock *tp,
 					       __u64 cookie)
 {
@@ -131,17 +146,21 @@ static __always_inline void server_socket_read(struct server_socket *out, struct
 	out->port = socket_port(tp);
 	out->peer_port = bpf_ntohs(tp->SKC(skc_dport));
 	out->netns = socket_netns(tp);
-	if (tp->SKC(skc_family) == AF_INET) {
-		/* on these the kernel leaves anything in the IPv6 fields, and the other way round
-		 */
-		address_from_v4(out->local, tp->SKC(skc_rcv_saddr));
-		address_from_v4(out->peer, tp->SKC(skc_daddr));
-		return;
-	}
-	for (int i = 0; i < 4; i++) {
-		out->local[i] = tp->SKC(skc_v6_rcv_saddr.in6_u.u6_addr32[i]);
-		out->peer[i] = tp->SKC(skc_v6_daddr.in6_u.u6_addr32[i]);
-	}
+	addresses_of(out, (struct sock_common *)tp);
+}
+
+/* The same of a half-open connection, which has no socket yet. */
+static __always_inline void request_read(struct server_socket *out, struct sock_common *skc,
+					 struct tcp_request_sock *request)
+{
+	struct net *net = READ(skc, skc_net.net);
+
+	out->cookie = 0;
+	out->numbers = (__u64)(request->rcv_isn + 1) << 32 | (request->snt_isn + 1);
+	out->port = skc->skc_num;
+	out->peer_port = bpf_ntohs(skc->skc_dport);
+	out->netns = READ(net, ns.inum);
+	addresses_of(out, skc);
 }
 
 /*

@@ -169,6 +169,7 @@ struct connection_slot {
 
 /* A listening socket of the target, as of the last sweep that found it. */
 struct listener {
+	__u64 cookie; /* of its socket; 0: not known (before 5.12) */
 	__u32 endpoint;
 	__u32 netns; /* inode number */
 	__u32 local[4];
@@ -176,6 +177,9 @@ struct listener {
 	__u32 queue; /* connections in the accept queue */
 	__u32 limit; /* more than that many are dropped */
 	__u32 swept; /* number of that sweep */
+	/* handshakes that were dropped here, since it listens, and other segments without use */
+	__u32 drops;
+	__u32 reserved;
 };
 
 /* A process that accepts connections of the target. */
@@ -209,6 +213,19 @@ struct attempt {
 	__u32 pid;             /* of the client */
 	__u32 count;           /* SYNs refused; 0: the client's half */
 	__u32 reserved;
+};
+
+/*
+ * A half-open connection, by its pair of initial sequence numbers: the client asked for it, but its
+ * last ACK has not come, or, with TCP_DEFER_ACCEPT, its first data; or it came while the queue was
+ * full. Gone when the handshake completes.
+ */
+struct pending {
+	struct caller_key key;
+	__u64 first; /* time of the first sweep that found it */
+	__u64 last;  /* of the last */
+	__u32 swept; /* number of that */
+	__u32 pid;   /* of the client process; 0 unless CALLER_LOCAL */
 };
 
 enum event_type {
@@ -260,8 +277,9 @@ WHOCALLS_ASSERT_SIZE(mark_key, 16);
 WHOCALLS_ASSERT_SIZE(connection_slot, 128);
 WHOCALLS_ASSERT_SIZE(client, 40);
 WHOCALLS_ASSERT_SIZE(attempt, 64);
+WHOCALLS_ASSERT_SIZE(pending, 72);
 WHOCALLS_ASSERT_SIZE(event, 104);
-WHOCALLS_ASSERT_SIZE(listener, 40);
+WHOCALLS_ASSERT_SIZE(listener, 56);
 WHOCALLS_ASSERT_SIZE(server_key, 8);
 WHOCALLS_ASSERT_SIZE(server, 24);
 WHOCALLS_ASSERT_SIZE(totals, 136);

@@ -138,6 +138,10 @@ typedef struct {
 	__s64 counter;
 } atomic64_t;
 
+typedef struct {
+	int counter;
+} atomic_t;
+
 struct ns_common {
 	unsigned int inum;
 };
@@ -196,6 +200,7 @@ struct sock {
 	int sk_err;
 	u32 sk_ack_backlog; /* of a listening socket: length of its accept queue */
 	u32 sk_max_ack_backlog;
+	atomic_t sk_drops; /* of a listening socket: handshakes dropped, and other segments */
 	struct socket *sk_socket; /* NULL until the application accepts */
 };
 
@@ -231,6 +236,21 @@ struct tcp_sock {
 	u32 lsndtime;      /* jiffies of the last data sent */
 	bool is_mptcp : 1; /* 5.6, with CONFIG_MPTCP: a subflow */
 	__u8 bpf_sock_ops_cb_flags;
+};
+
+/* Half of a handshake: TCP_NEW_SYN_RECV. */
+struct request_sock {
+	struct sock_common __req_common;
+};
+
+struct inet_request_sock {
+	struct request_sock req;
+};
+
+struct tcp_request_sock {
+	struct inet_request_sock req;
+	u32 rcv_isn;
+	u32 snt_isn;
 };
 
 struct mptcp_subflow_context {

@@ -234,3 +234,39 @@ teardown() {
   same probes "$(caller_sum '.class == "probe"' connections.opened)" 12
   same processes "$(caller_sum '.class == "process" and .process == "kubelet"' connections.opened)" 7
 }
+
+@test "a kubelet that starts again is a probe again" {
+  local first second
+  server_start s
+  background_in node "$T/first.json" "$T/first.log" "$LOAD" client --pid-name kubelet --port "$PORT" \
+    --to 100.96.0.2 --connections 5 --own-port 10250 --listening "$T/first.up" --go "$T/first.go"
+  first=$!
+  wait_for "[[ -e $T/first.up ]]"
+  trace_start --port "$PORT"
+  touch "$T/first.go"
+  wait "$first"
+  background_in node "$T/second.json" "$T/second.log" "$LOAD" client --pid-name kubelet --port "$PORT" \
+    --to 100.96.0.2 --connections 6 --own-port 10250 --listening "$T/second.up" --go "$T/second.go"
+  second=$!
+  wait_for "[[ -e $T/second.up ]]"
+  sleep 4 # it is looked for once a second, and then less often
+  touch "$T/second.go"
+  wait "$second"
+  trace_stop
+  same probes "$(caller_sum '.class == "probe"' connections.opened)" 11
+  same opened "$(total opened)" 11
+}
+
+@test "an endpoint's address is here, or it is not, or it comes while the trace runs" {
+  trace_start_as here --port "$PORT" --address 100.96.0.2
+  trace_start_as not --port "$PORT" --address 100.96.0.77
+  trace_start_as any --port "$PORT"
+  trace_start_as comes --port "$PORT" --address 100.96.0.78
+  pod_add late 100.96.0.78
+  trace_stop here
+  trace_stop not
+  trace_stop any
+  trace_stop comes
+  same here "$(jq -c '.coverage.endpoints[0].here' "$T"/{here,not,any,comes}/out.json | tr '\n' ' ')" \
+    "true false true true "
+}

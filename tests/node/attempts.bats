@@ -80,6 +80,18 @@ LIST
   caller_is again opened=9 accepted=9 refused=3
 }
 
+@test "a caller that was refused first is news when it is served" {
+  background_in node "$T/lines" "$T/err" "$WHOCALLS" trace --port "$PORT" -o jsonl
+  local tracer=$!
+  wait_for 'grep -q "^tracing " "$T/err"'
+  refuse again c 3 --to 100.96.0.2
+  server_start s
+  client_run again c --to 100.96.0.2 --connections 4
+  kill -INT "$tracer"
+  wait "$tracer"
+  same "callers that are news" "$(jq -c 'select(.event == "caller") | .process' "$T/lines")" '"again"'
+}
+
 @test "refused probes of the kubelet are its probes, those of a process of its name are not" {
   local kubelet
   background_in node "$T/kubelet.json" "$T/kubelet.log" "$LOAD" client --pid-name kubelet --port "$PORT" \
@@ -130,4 +142,108 @@ LIST
   same refused "$(total refused)" 200
   same sum "$(jq '[.callers[].connections.refused, .others.connections.refused] | add' "$T/out.json")" 200
   (($(jq .others.connections.refused "$T/out.json") > 0))
+}
+
+# The kernel's own count of handshakes that were dropped in this pod.
+listen_drops() {
+  in_pod "$1" nstat -asz TcpExtListenDrops | awk '/ListenDrops/ { print $2 }'
+}
+
+# Fills the accept queue of a server that does not accept, and has callers dropped: by POD ADDRESS PORT.
+overflow() {
+  local before
+  before=$(listen_drops "$1")
+  client_start "many$3" c --to "$2" --port "$3" --mode hold --connections 20 --timeout 300 --hold-until "$T/end"
+  client_ready "many$3"
+  wait_for "((\$(listen_drops $1) > $before))"
+}
+
+@test "a full accept queue: dropped is what the kernel counted, not what it dropped before" {
+  server_start s --accept no --backlog 4
+  overflow s 100.96.0.2 "$PORT"
+  trace_start --port "$PORT"
+  overflow s 100.96.0.2 "$PORT"
+  # Clients of before try again meanwhile, so the kernel's count is taken where nothing moves.
+  kill "${CLIENTS[@]}"
+  wait_for '[[ -z $(in_pod c ss -tnH state syn-sent) && -z $(in_pod s ss -tnH state syn-recv) ]]'
+  trace_stop
+  (($(total dropped) > 0))
+  same dropped "$(total dropped)" "$(jq '[.coverage.endpoints[].listening[].drops] | add' "$T/out.json")"
+  same unattributed "$(total unattributed_drops)" 0
+}
+
+@test "what another listener of the same namespace drops is not the target's" {
+  server_start s
+  background_in s "$T/other.json" "$T/other.log" "$LOAD" server --port $((PORT + 1)) --accept no --backlog 4 \
+    --ready "$T/other.ready"
+  wait_for "[[ -e $T/other.ready ]]"
+  trace_start --port "$PORT"
+  client_run one c --to 100.96.0.2 --connections 5
+  overflow s 100.96.0.2 $((PORT + 1))
+  trace_stop
+  (($(jq '.coverage.endpoints[0].listening[0].drops' "$T/out.json") > 0))
+  same dropped "$(total dropped)" 0
+  same unattributed "$(total unattributed_drops)" 0
+}
+
+@test "a listener that drops and ends: what its namespace dropped can be its own" {
+  server_start s --accept no --backlog 4
+  trace_start --port "$PORT"
+  overflow s 100.96.0.2 "$PORT"
+  kill -KILL "${SERVERS[s]}"
+  wait "${SERVERS[s]}" || true
+  trace_stop
+  same "dropped and unattributed" "$(($(total dropped) + $(total unattributed_drops)))" "$(listen_drops s)"
+  (($(total unattributed_drops) > 0))
+}
+
+@test "a listener that came later: all that it dropped" {
+  trace_start --port "$PORT"
+  server_start s --accept no --backlog 4
+  overflow s 100.96.0.2 "$PORT"
+  kill "${CLIENTS[@]}"
+  wait_for '[[ -z $(in_pod c ss -tnH state syn-sent) && -z $(in_pod s ss -tnH state syn-recv) ]]'
+  trace_stop
+  same dropped "$(total dropped)" "$(listen_drops s)"
+}
+
+half_open() {
+  in_pod s ss -tnH state syn-recv "sport = :$PORT" | wc -l
+}
+
+@test "half-open connections: pending at the end, opened once they complete" {
+  server_start s
+  # What the server answers goes nowhere.
+  in_pod node ip -n s neigh replace 100.96.0.3 lladdr 02:00:00:00:00:99 dev eth0 nud permanent
+  trace_start_as first --port "$PORT"
+  trace_start --port "$PORT"
+  client_start slow c --to 100.96.0.2 --connections 3 --timeout 20000
+  wait_for '[[ $(half_open) == 3 ]]'
+  trace_stop first
+  same "first, pending" "$(total pending "$T/first/out.json")" 3
+  same "first, by address" \
+    "$(caller_sum '.addresses == ["100.96.0.3"]' connections.pending "$T/first/out.json")" 3
+  same "first, opened" "$(total opened "$T/first/out.json")" 0
+  in_pod node ip -n s neigh del 100.96.0.3 dev eth0
+  client_wait slow
+  trace_stop
+  same pending "$(total pending)" 0
+  caller_is slow opened=3 pending=0
+}
+
+@test "TCP_DEFER_ACCEPT: connections without data are pending, and whose they are is known" {
+  "$LOAD" --help 2>&1 | grep -q -e --defer-accept || node_skip "whocalls-load has no --defer-accept"
+  server_start s --defer-accept 30
+  trace_start --port "$PORT"
+  client_start mute c --to 100.96.0.2 --mode hold --connections 4 --hold-until "$T/end"
+  client_start talks c --to 100.96.0.2 --mode hold --connections 2 --send 10 --hold-until "$T/end"
+  client_ready mute
+  client_ready talks
+  server_wait s accepted 2
+  wait_for '[[ $(half_open) == 4 ]]'
+  trace_stop
+  caller_is mute pending=4 opened=0
+  caller_is talks pending=0 opened=2 accepted=2
+  # The bare ACKs that were dropped are no handshakes that were.
+  same dropped "$(total dropped)" 0
 }

@@ -45,7 +45,7 @@ static struct report report_of(struct target *target)
 		.hooks = {{"tcp_accept", "tp_btf/inet_sock_set_state", ""},
 			  {"tcp_accept", "sockops", ""},
 			  {"inet_csk_accept", NULL, "no"},
-			  {"tcp_send_reset", "tp_btf/tcp_send_reset", ""}},
+			  {"refused", "tp_btf/tcp_send_reset", ""}},
 		.n_hooks = 4,
 	};
 }

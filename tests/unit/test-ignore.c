@@ -63,7 +63,7 @@ static void test_addresses(void **state)
 static void test_pods(void **state)
 {
 	const struct pod_name web = {.namespace = "web", .selected = 0};
-	const struct pod_name monitored = {.namespace = "monitoring", .selected = 1U << 1};
+	const struct pod_name monitored = {.namespace = "monitoring", .selected = 1};
 	struct ignore ignore = {};
 
 	(void)state;
@@ -74,6 +74,8 @@ static void test_pods(void **state)
 	assert_int_equal(find(&ignore, "192.0.2.1", &monitored), 2);
 	assert_int_equal(find(&ignore, "192.0.2.1", &web), 3);
 	assert_int_equal(find(&ignore, "192.0.2.1", NULL), 0);
+	assert_int_equal(ignore.selectors.n, 1);
+	ignore_deinit(&ignore);
 }
 
 static void test_none(void **state)

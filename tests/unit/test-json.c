@@ -151,7 +151,7 @@ static void expect_keys(const json_t *json, const char *keys)
 	"old_active waiting waiting_since idle_since"
 #define CALLER                                                                                                       \
 	"class kind namespace name pods process pid cgroup cgroup_path pod_uid node addresses connections requests " \
-	"bytes_received bytes_sent service_time first_seen last_seen"
+	"bytes_received bytes_sent service_time first_seen last_seen ignored"
 #define DOCUMENT "schema target window callers others totals coverage"
 #define EVENT "schema event time connection peer endpoint process pid cgroup"
 #define NAMES "class kind namespace name pod node"
@@ -299,7 +299,7 @@ static void check_document(json_t *json)
 	expect_keys(
 		at(json, "totals"),
 		"opened accepted closed attributed unattributed old open kernel_opened refused stray "
-		"pending");
+		"pending dropped unattributed_drops");
 	expect_number(json, "totals/opened", 9);
 	expect_number(json, "totals/attributed", 7);
 	expect_number(json, "totals/unattributed", 2);
@@ -322,7 +322,7 @@ static void check_document(json_t *json)
 	expect_text(json, "coverage/hooks/1/why", "no cgroup2");
 	expect_text(json, "coverage/hooks/1/seen", NULL);
 	expect_text(json, "coverage/hooks/1/missed", NULL);
-	expect_keys(at(json, "coverage/endpoints/0"), ENDPOINT " start end listening serving");
+	expect_keys(at(json, "coverage/endpoints/0"), ENDPOINT " start end here listening serving");
 	expect_text(json, "coverage/endpoints/1/start", "2024-05-01T14:00:00.000000000Z");
 	assert_int_equal(json_array_size(at(json, "coverage/gaps")), 0);
 	expect_keys(at(json, "coverage/lost"), "events untracked ends accepts clients namespaces");

@@ -2,6 +2,7 @@
 #include "coverage.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -125,30 +126,18 @@ static bool is_of_the_node(const struct address *address)
 	return address_is_any(address) || address_is_loopback(address);
 }
 
-/* The endpoint may have come at any time from when something that was to tell of it stood still. */
-static int64_t told_late(const struct report *report, const struct coverage_facts *facts,
-			 int64_t told)
-{
-	int64_t came = told;
-
-	for (size_t i = 0; i < facts->n_gaps; i++)
-		came = oldest(came, real_time(report, (uint64_t)facts->gaps[i].span.since));
-	for (size_t i = 0; i < facts->n_blind; i++)
-		came = oldest(came, real_time(report, (uint64_t)facts->blind[i].span.since));
-	return came;
-}
-
-static int64_t existed_since(const struct report *report, const struct endpoint *endpoint,
-			     const struct coverage_facts *facts)
+/*
+ * Of an endpoint that came in the window nobody knows when it could first be called, unless its pod
+ * is younger: it may have been there and have been told late, or have got the label that makes it
+ * one. So it is never watched from its beginning.
+ */
+static int64_t existed_since(const struct report *report, const struct endpoint *endpoint)
 {
 	struct span window = window_of(report);
-	int64_t told = real_time(report, endpoint->since);
 
-	if (!endpoint->since)
-		return window.since;
-	if (endpoint->existed > window.since)
-		return oldest(endpoint->existed, told);
-	return newest(window.since, told_late(report, facts, told));
+	if (endpoint->since && endpoint->existed > window.since)
+		return oldest(endpoint->existed, real_time(report, endpoint->since));
+	return window.since;
 }
 
 /* There was no room for it: watched for no time. */
@@ -189,7 +178,7 @@ static struct covered covered_of(const struct endpoint *endpoint, const char *he
 
 /* Adds it unless it ended before the window began. */
 static int endpoint_add(struct coverage *coverage, const struct report *report,
-			const struct endpoint *endpoint, const struct coverage_facts *facts)
+			const struct endpoint *endpoint)
 {
 	struct covered covered = covered_of(endpoint, coverage->node);
 	struct span window = coverage->window;
@@ -197,7 +186,7 @@ static int endpoint_add(struct coverage *coverage, const struct report *report,
 
 	if (endpoint->until && endpoint->until < report->start_ns)
 		return 0;
-	covered.existed = (struct span){existed_since(report, endpoint, facts), window.until};
+	covered.existed = (struct span){existed_since(report, endpoint), window.until};
 	if (endpoint->until && !no_room(endpoint))
 		covered.existed.until = real_time(report, endpoint->until);
 	covered.existed = span_cut(covered.existed, window);
@@ -399,10 +388,15 @@ static void copy_text(char *buf, size_t size, const char *text)
 
 static void add_attempts(struct coverage *coverage, const struct report *report)
 {
-	const struct hook *hook = hook_find(report, "tcp_send_reset");
+	const struct hook *hook = hook_find(report, "refused");
 
-	coverage->attempts_seen = hook && hook->hook;
-	if (!coverage->attempts_seen)
+	/* it has no second witness: what the kernel skipped is not known */
+	coverage->attempts_seen = hook && hook->hook && !hook->recursion_misses;
+	if (hook && hook->hook && hook->recursion_misses)
+		snprintf(coverage->attempts_why, sizeof(coverage->attempts_why),
+			 "%s: the kernel skipped %" PRIu64 " of its runs", hook->hook,
+			 hook->recursion_misses);
+	else if (!coverage->attempts_seen)
 		copy_text(coverage->attempts_why, sizeof(coverage->attempts_why),
 			  hook && hook->why && *hook->why ? hook->why : "no hook for them");
 }
@@ -424,6 +418,7 @@ int coverage_make(struct coverage *coverage, const struct report *report,
 		.witnesses_complete = coverage_witnesses_complete(report),
 		.intact = facts->intact,
 		.lost = report->losses,
+		.drops_unknown = report->unattributed_drops,
 		.miscounted = report->opened > counted ? report->opened - counted : 0,
 	};
 	copy_text(coverage->unwatched_text, sizeof(coverage->unwatched_text),
@@ -435,7 +430,7 @@ int coverage_make(struct coverage *coverage, const struct report *report,
 	if (!coverage->endpoints)
 		return -ENOMEM;
 	for (size_t i = 0; i < target->n_endpoints && !r; i++)
-		r = endpoint_add(coverage, report, &target->endpoints[i], facts);
+		r = endpoint_add(coverage, report, &target->endpoints[i]);
 	return r ? r : covered_unite(coverage->endpoints, &coverage->n_endpoints);
 }
 

@@ -149,9 +149,8 @@ struct coverage_facts {
  * or -ENOMEM; free with coverage_deinit(), also after an error. Strings of the endpoints and `node`
  * stay the caller's.
  *
- * Since when an endpoint existed that came in the window: since its pod does, where that is in the
- * window; else since it was told, or, if the tracer or the API stood still at any time before that,
- * since then: it may have been there already and been told late.
+ * An endpoint that came in the window existed since its pod does, where that is in the window; else
+ * it is taken to have been there from the beginning.
  */
 int coverage_make(struct coverage *coverage, const struct report *report,
 		  const struct coverage_facts *facts);

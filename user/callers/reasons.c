@@ -408,14 +408,14 @@ static void write_time(struct reason *reason, const struct coverage *coverage)
 		TEXT(reason, "The machine was suspended ");
 		append_gaps(reason, coverage, GAP_SUSPENDED);
 		TEXT(reason, ": nobody could call meanwhile.");
-		NEXT(reason, "Keep it awake, and verify again.");
+		NEXT(reason, "Keep the machine awake, and verify again.");
 		break;
 	default:
 		TEXT(reason, "whocalls was stopped, or starved, ");
 		append_gaps(reason, coverage, GAP_STOPPED);
 		TEXT(reason, ", and what happened meanwhile is not proven.");
 		NEXT(reason,
-		     "Give it its share of CPU time, and close what else is open here: the "
+		     "Give whocalls its share of CPU time, and close what else is open here: the "
 		     "kernel counts on meanwhile, so with all else in order that is proof.");
 		break;
 	}
@@ -440,7 +440,7 @@ static void write_missed(struct reason *reason, const struct coverage *coverage)
 	case REASON_ATTEMPTS_UNSEEN:
 		TEXT(reason, "Attempts at a port where nobody listens are not seen here");
 		append_detail(reason, coverage->attempts_why);
-		NEXT(reason, "See what `whocalls doctor` says of tcp_send_reset.");
+		NEXT(reason, "See what `whocalls doctor` says of refused attempts.");
 		break;
 	case REASON_DROPS_UNKNOWN:
 		TEXT(reason,

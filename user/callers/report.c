@@ -375,6 +375,15 @@ out:
 	return r;
 }
 
+uint64_t report_dropped(const struct report *report)
+{
+	uint64_t dropped = 0;
+
+	for (size_t i = 0; i < report->n_listening; i++)
+		dropped += report->listening[i].dropped;
+	return dropped;
+}
+
 bool report_refused_known(const struct report *report)
 {
 	return report->n_hooks > REPORT_REFUSED && report->hooks[REPORT_REFUSED].hook;

@@ -46,6 +46,9 @@ struct listening {
 	bool counted;       /* the kernel's counters could be read; otherwise both are 0 */
 	uint64_t overflows; /* handshakes that were dropped because an accept queue was full */
 	uint64_t drops;     /* those, and the ones dropped for other reasons */
+	/* handshakes that this socket dropped in the window, each try of them: of all that its
+	 * namespace dropped those that can be its own */
+	uint64_t dropped;
 };
 
 /* A process that has accepted connections. */
@@ -133,11 +136,14 @@ struct report {
 	struct losses losses;
 	const struct listening *listening;
 	size_t n_listening;
+	/* Handshakes dropped in namespaces where a listener of the target has ended, less those
+	 * that its others there dropped: they can be the ended one's. */
+	uint64_t unattributed_drops;
 	const struct serving *serving;
 	size_t n_serving;
 	const char *const *notes; /* sentences for people, static */
 	size_t n_notes;
-	/* what `verify` makes of it; NULL: it was not asked */
+	/* what `verify` makes of it, all three; NULL: it was not asked */
 	const struct traffic *traffic;
 	const struct coverage *coverage;
 	const struct verdict *verdict;
@@ -153,6 +159,9 @@ struct report {
  * call made is freed. 0 or -ENOMEM. Free with report_deinit(), also after an error.
  */
 int report_group(struct report *report, const struct ledger *ledger);
+
+/* Handshakes that the target's listeners dropped in the window. */
+uint64_t report_dropped(const struct report *report);
 
 /* Whether attempts that are refused were seen: their hook was attached. */
 bool report_refused_known(const struct report *report);

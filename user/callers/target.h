@@ -21,7 +21,9 @@ struct endpoint {
 	uint64_t until;
 	/* since when the pod exists, by the API; ns since 1970, 0: not known */
 	int64_t existed;
-	bool here; /* its address was found on this node; any address always is */
+	/* The address was found in a network namespace of this node, at some time while it was
+	 * watched; of any address: always. The capture sets it. */
+	bool here;
 };
 
 struct target {

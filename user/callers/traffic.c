@@ -68,7 +68,10 @@ void traffic_make(struct traffic *traffic, const struct report *report)
 		.last_seen = report->others.counts.last,
 	};
 
-	*traffic = (struct traffic){.callers = tally_of(report, &others)};
+	*traffic = (struct traffic){
+		.callers = tally_of(report, &others),
+		.dropped = report_dropped(report),
+	};
 	for (size_t i = 0; i < report->n_callers; i++) {
 		struct tally tally = tally_of(report, &report->callers[i]);
 

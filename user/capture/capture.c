@@ -37,7 +37,7 @@ static void watch_port(struct capture *capture, uint16_t port)
 
 int capture_endpoint_add(struct capture *capture, size_t index)
 {
-	const struct endpoint *endpoint = &capture->target->endpoints[index];
+	struct endpoint *endpoint = &capture->target->endpoints[index];
 	struct endpoint_key key = {.port = endpoint->port};
 	struct whocalls_bpf__bss *bss = capture->bpf->bss;
 	uint32_t id = (uint32_t)index;
@@ -50,7 +50,9 @@ int capture_endpoint_add(struct capture *capture, size_t index)
 				 BPF_ANY);
 	if (r)
 		return r;
-	if (!address_is_any(&endpoint->address))
+	if (address_is_any(&endpoint->address))
+		endpoint->here = true;
+	else
 		bss->addressed++;
 	watch_port(capture, endpoint->port);
 	return 0;
@@ -216,7 +218,8 @@ static void grace_period(void)
 	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
 }
 
-/* In a network namespace: if it has a pod's address, its loopback is that pod's, too. */
+/* In a network namespace: which endpoints' addresses it has. If one is a pod's, its loopback is
+ * that pod's, too. */
 static int look_for_endpoints(uint32_t inum, void *arg)
 {
 	struct capture *capture = arg;
@@ -231,13 +234,15 @@ static int look_for_endpoints(uint32_t inum, void *arg)
 		if (address_from(one->ifa_addr, &address))
 			continue;
 		for (size_t i = 0; i < capture->target->n_endpoints && !r; i++) {
-			const struct endpoint *endpoint = &capture->target->endpoints[i];
+			struct endpoint *endpoint = &capture->target->endpoints[i];
 			struct loopback_key key = {inum, endpoint->port};
 			uint32_t id = (uint32_t)i;
 
+			if (endpoint->until || !address_equal(&endpoint->address, &address))
+				continue;
+			endpoint->here = true;
 			/* --address asks for that address and no other */
-			if (endpoint->pod && !endpoint->until &&
-			    address_equal(&endpoint->address, &address))
+			if (endpoint->pod)
 				r = bpf_map__update_elem(capture->bpf->maps.loopbacks, &key,
 							 sizeof(key), &id, sizeof(id), BPF_ANY);
 		}
@@ -284,7 +289,7 @@ int capture_endpoints_changed(struct capture *capture)
 static int begin(struct capture *capture, char *error, size_t error_size)
 {
 	struct whocalls_bpf *bpf = capture->bpf;
-	int r = sweep_run(bpf->progs.snapshot_files);
+	int r = capture_look_at_files(capture);
 
 	if (!r)
 		r = look_for_loopbacks(capture);
@@ -378,9 +383,44 @@ void capture_free(struct capture *capture)
 	ring_buffer__free(capture->ring);
 	whocalls_bpf__destroy(capture->bpf);
 	gone_deinit(&capture->gone);
+	attempts_deinit(&capture->attempts);
 	queues_deinit(&capture->queues);
 	free(capture->netns);
 	free(capture);
+}
+
+static uint32_t program_id(const struct bpf_program *program)
+{
+	struct bpf_prog_info info = {};
+	uint32_t size = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size) ? 0 : info.id;
+}
+
+static bool link_intact(const struct bpf_link *link, const struct bpf_program *program)
+{
+	struct bpf_link_info info = {};
+	uint32_t size = sizeof(info);
+
+	if (!link)
+		return true;
+	/* before 5.15 a kprobe has no link: it goes with our file descriptor, and not before */
+	if (bpf_obj_get_info_by_fd(bpf_link__fd(link), &info, &size))
+		return errno == EINVAL;
+	if (info.type == BPF_LINK_TYPE_CGROUP && !info.cgroup.cgroup_id)
+		return false;
+	return info.prog_id == program_id(program);
+}
+
+bool capture_intact(const struct capture *capture)
+{
+	const struct attached *hooks = capture->hooks;
+
+	return hooks[STATE].link &&
+	       link_intact(hooks[STATE].link, capture->bpf->progs.tcp_accept) &&
+	       link_intact(hooks[SOCKOPS].link, capture->bpf->progs.tcp_accept_sockops) &&
+	       link_intact(hooks[REFUSED].link, capture->refused) &&
+	       link_intact(hooks[REFUSED].second, capture->refused_second);
 }
 
 int capture_fd(const struct capture *capture)
@@ -401,28 +441,37 @@ int capture_sweep(struct capture *capture, bool everywhere)
 	uint64_t start;
 	int r;
 
+	capture_kubelet_check(capture);
 	if (!everywhere && !capture->n_netns)
 		return 0;
 	capture->bpf->bss->sweep++;
+	capture->bpf->bss->pendings_lost = 0;
 	start = monotonic_ns();
 	r = sweep_namespaces(capture->bpf->progs.snapshot, everywhere ? NULL : capture->netns,
 			     capture->n_netns);
 	if (r < 0)
 		return r;
-	if (everywhere)
+	if (everywhere) {
 		capture->unswept = (uint64_t)r;
+		capture->attempts.everywhere = capture->bpf->bss->sweep;
+	}
 	/* what is not found is gone only where ends can have been missed */
 	gone_swept(&capture->gone, start, r == 0 && capture_misses(capture));
 	r = queues_update(&capture->queues, capture->bpf->maps.listeners, capture->bpf->bss->sweep,
-			  everywhere);
+			  everywhere, capture->target->n_endpoints);
+	if (!r)
+		r = capture_bury_pending(capture);
 	return r ? r : capture_bury(capture);
 }
 
 int capture_last_sweep(struct capture *capture)
 {
-	int r = capture_sweep(capture, true);
+	int r = look_for_loopbacks(capture);
 
+	if (!r)
+		r = capture_sweep(capture, true);
 	for (size_t i = 1; i < GONE_SWEEPS && !r && capture_misses(capture); i++)
 		r = capture_sweep(capture, true);
+	capture->attempts.ended = true;
 	return r;
 }

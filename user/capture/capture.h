@@ -17,16 +17,16 @@
 struct capture;
 
 struct capture_options {
-	const struct target *target; /* outlives the capture */
-	uint32_t max_callers;        /* entries of the kernel's map of callers */
-	uint32_t max_connections;    /* entries of its map of open connections */
-	uint32_t ring_size;          /* bytes: a power of two, at least a page */
-	uint32_t more_endpoints;     /* room for those that come later */
+	struct target *target;    /* outlives the capture, which sets endpoint.here */
+	uint32_t max_callers;     /* entries of the kernel's map of callers */
+	uint32_t max_connections; /* entries of its map of open connections */
+	uint32_t ring_size;       /* bytes: a power of two, at least a page */
+	uint32_t more_endpoints;  /* room for those that come later */
 	/* ports that clients of this node may dial to get to the target: their processes are known
 	 * then. Those of the endpoints are, anyway. */
 	const uint16_t *dialled;
 	size_t n_dialled;
-	uint16_t kubelet_port; /* 0: no probes can be proven */
+	uint16_t kubelet_port; /* 0: no probes can be proven, see capture_kubelet_port() */
 	bool events;           /* single connections through the ring, too */
 	const char *btf;       /* file with the kernel's BTF; NULL: /sys/kernel/btf/vmlinux */
 	const char *
@@ -50,6 +50,19 @@ int capture_endpoint_add(struct capture *capture, size_t index);
 void capture_endpoint_remove(struct capture *capture, size_t index);
 int capture_endpoints_changed(struct capture *capture);
 
+/*
+ * The port that this node's kubelet listens on, told or changed later; 0: none. Who connects from
+ * then on is known by it; connections of before keep what they were counted as. 0 or -errno.
+ */
+int capture_kubelet_port(struct capture *capture, uint16_t port);
+
+/*
+ * Whether the witnesses of handshakes, and the hook that sees attempts, are attached as they were
+ * at the beginning, by the kernel's word: a cgroup's program can be detached by force. Those that
+ * could not be attached at all don't matter here. False after capture_stop().
+ */
+bool capture_intact(const struct capture *capture);
+
 /* Detaches all hooks: nothing is counted any more. May be called twice. */
 void capture_stop(struct capture *capture);
 
@@ -65,8 +78,8 @@ int capture_poll(struct capture *capture, void (*take)(const struct event *event
 
 /*
  * Looks at every open connection (bytes, idle time, queue): in the namespaces that have any, or, if
- * `everywhere`, in all of this node, which also finds what every witness missed. Returns 0 or
- * -errno.
+ * `everywhere`, in all of this node, which also finds what every witness missed; at half-open ones
+ * and at listeners, too. Looks for the kubelet again if that has ended. Returns 0 or -errno.
  */
 int capture_sweep(struct capture *capture, bool everywhere);
 
@@ -74,10 +87,12 @@ int capture_sweep(struct capture *capture, bool everywhere);
  * sweeps are worth their cost. */
 bool capture_misses(struct capture *capture);
 
-/* The last sweep, everywhere, as many times as it takes to tell what is gone. 0 or -errno. */
+/* The last sweep, everywhere, as many times as it takes to tell what is gone; looks again which
+ * endpoints are here. 0 or -errno. */
 int capture_last_sweep(struct capture *capture);
 
-/* Calls `take` for each caller with its counts since the start. 0, -errno, or what `take` returned.
+/* Calls `take` for each caller with its counts since the start, attempts too. Looks for the kubelet
+ * again if that has ended. 0, -errno, or what `take` returned.
  */
 int capture_callers(struct capture *capture,
 		    int (*take)(const struct caller_key *key, const struct caller_counts *counts,

@@ -273,7 +273,7 @@ static int load_with(struct capture *capture, const struct capture_options *opti
 	choose_refused(capture, !refused);
 	bpf->rodata->want_events = options->events;
 	bpf->rodata->node_netns = sweep_own_netns();
-	bpf->rodata->kubelet_port = options->kubelet_port;
+	bpf->bss->kubelet_port = options->kubelet_port;
 	bpf->rodata->tick_ns = jiffy_ns();
 	bpf->rodata->preempted = hooks_kernel_is(6, 19);
 	bpf->rodata->use_caller_slots = options->max_callers > CALLER_SLOTS;

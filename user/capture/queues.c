@@ -122,54 +122,143 @@ static int look_all(struct queues *queues)
 	return r < 0 ? r : 0;
 }
 
-static int listening_add(struct queues *queues, const struct listener *listener)
+/* The one that is there now; NULL: none was found there yet. */
+static struct queue_listener *listener_at(struct queues *queues, uint64_t socket)
 {
-	bool ended = listener->swept < queues->everywhere;
-	struct listening *listening =
-		realloc(queues->listening, (queues->n_listening + 1) * sizeof(*listening));
-
-	if (!listening)
-		return -ENOMEM;
-	queues->listening = listening;
-	listening += queues->n_listening++;
-	*listening = (struct listening){
-		.endpoint = listener->endpoint,
-		.netns = listener->netns,
-		.port = (uint16_t)listener->port,
-		.ended = ended,
-		.queue = ended ? 0 : listener->queue,
-		.limit = listener->limit,
-	};
-	memcpy(listening->address.word, listener->local, sizeof(listener->local));
-	return netns_add(queues, listener->netns);
+	for (size_t i = 0; i < queues->n_listeners; i++)
+		if (queues->listeners[i].socket == socket && !queues->listeners[i].replaced)
+			return &queues->listeners[i];
+	return NULL;
 }
 
-int queues_update(struct queues *queues, struct bpf_map *listeners, uint32_t sweep, bool everywhere)
+int queues_found(struct queues *queues, uint64_t socket, const struct listener *listener)
+{
+	struct queue_listener *known = listener_at(queues, socket);
+
+	if (known && known->last.cookie == listener->cookie &&
+	    known->last.netns == listener->netns && known->last.drops <= listener->drops) {
+		known->last = *listener;
+		return 0;
+	}
+	if (known)
+		known->replaced = true;
+	known = realloc(queues->listeners, (queues->n_listeners + 1) * sizeof(*known));
+	if (!known)
+		return -ENOMEM;
+	queues->listeners = known;
+	known += queues->n_listeners++;
+	*known = (struct queue_listener){.socket = socket, .last = *listener};
+	if (listener->endpoint >= queues->known)
+		known->base = listener->drops;
+	if (!netns_find(queues, listener->netns))
+		known->early = listener->drops - known->base;
+	return 0;
+}
+
+uint64_t queues_dropped(const struct queue_listener *listener, uint64_t drops)
+{
+	uint64_t own = listener->last.drops - listener->base;
+
+	/* sk_drops counts what else came to no use there, such as the bare ACKs of
+	 * TCP_DEFER_ACCEPT; but each handshake that is dropped counts in both */
+	return own < drops + listener->early ? own : drops + listener->early;
+}
+
+static bool listener_ended(const struct queues *queues, const struct queue_listener *listener)
+{
+	return listener->replaced || listener->last.swept < queues->everywhere;
+}
+
+/*
+ * Takes what the sweep found. The map's entry of one that has ended goes: it is known here, and the
+ * next needs the room.
+ */
+static int take_listeners(struct queues *queues, struct bpf_map *listeners)
 {
 	struct listener listener;
-	__u64 key, *previous = NULL;
-	int r = 0;
+	__u64 key, next;
+	int r = 0, last = bpf_map__get_next_key(listeners, NULL, &next, sizeof(next));
+
+	while (!r && !last) {
+		key = next;
+		last = bpf_map__get_next_key(listeners, &key, &next, sizeof(next));
+		if (bpf_map__lookup_elem(listeners, &key, sizeof(key), &listener, sizeof(listener),
+					 0))
+			continue;
+		r = queues_found(queues, key, &listener);
+		if (!r && listener.swept < queues->everywhere)
+			bpf_map__delete_elem(listeners, &key, sizeof(key), 0);
+	}
+	return r;
+}
+
+static void listening_fill(struct listening *listening, const struct queues *queues,
+			   const struct queue_listener *listener, const struct queue_netns *netns)
+{
+	const struct listener *last = &listener->last;
+	bool ended = listener_ended(queues, listener);
+	uint64_t drops = netns->last.drops - netns->first.drops;
+
+	*listening = (struct listening){
+		.endpoint = last->endpoint,
+		.netns = last->netns,
+		.port = (uint16_t)last->port,
+		.ended = ended,
+		.queue = ended ? 0 : last->queue,
+		.limit = last->limit,
+		.counted = netns->known,
+		.overflows = netns->last.overflows - netns->first.overflows,
+		.drops = drops,
+		.dropped = queues_dropped(listener, netns->known ? drops : UINT32_MAX),
+	};
+	memcpy(listening->address.word, last->local, sizeof(last->local));
+}
+
+/* What a namespace dropped beyond what its listeners are known to have, where one has ended. */
+static uint64_t unattributed_drops(const struct queues *queues, const struct queue_netns *netns)
+{
+	uint64_t drops = netns->last.drops - netns->first.drops, known = 0;
+	bool ended = false;
+
+	for (size_t i = 0; i < queues->n_listening; i++) {
+		const struct listening *one = &queues->listening[i];
+
+		if (one->netns != netns->inum)
+			continue;
+		ended |= one->ended;
+		known += one->dropped;
+	}
+	return ended && drops > known ? drops - known : 0;
+}
+
+int queues_update(struct queues *queues, struct bpf_map *listeners, uint32_t sweep, bool everywhere,
+		  size_t n_endpoints)
+{
+	struct listening *listening;
+	int r;
 
 	if (everywhere)
 		queues->everywhere = sweep;
-	queues->n_listening = 0;
-	while (!r && !bpf_map__get_next_key(listeners, previous, &key, sizeof(key))) {
-		previous = &key;
-		if (!bpf_map__lookup_elem(listeners, &key, sizeof(key), &listener, sizeof(listener),
-					  0))
-			r = listening_add(queues, &listener);
-	}
+	r = take_listeners(queues, listeners);
+	queues->known = n_endpoints;
+	for (size_t i = 0; i < queues->n_listeners && !r; i++)
+		r = netns_add(queues, queues->listeners[i].last.netns);
 	if (!r && queues->n_netns)
 		r = look_all(queues);
-	for (size_t i = 0; i < queues->n_listening && !r; i++) {
-		struct listening *listening = &queues->listening[i];
-		const struct queue_netns *netns = netns_find(queues, listening->netns);
-
-		listening->counted = netns->known;
-		listening->overflows = netns->last.overflows - netns->first.overflows;
-		listening->drops = netns->last.drops - netns->first.drops;
-	}
-	return r;
+	if (r || !queues->n_listeners)
+		return r;
+	listening = realloc(queues->listening, queues->n_listeners * sizeof(*listening));
+	if (!listening)
+		return -ENOMEM;
+	queues->listening = listening;
+	queues->n_listening = queues->n_listeners;
+	for (size_t i = 0; i < queues->n_listeners; i++)
+		listening_fill(&listening[i], queues, &queues->listeners[i],
+			       netns_find(queues, queues->listeners[i].last.netns));
+	queues->unattributed_drops = 0;
+	for (size_t i = 0; i < queues->n_netns; i++)
+		queues->unattributed_drops += unattributed_drops(queues, &queues->netns[i]);
+	return 0;
 }
 
 static bool serving_known(const struct queues *queues, const struct server_key *key)
@@ -219,6 +308,7 @@ int queues_update_serving(struct queues *queues, struct bpf_map *servers)
 
 void queues_deinit(struct queues *queues)
 {
+	free(queues->listeners);
 	free(queues->netns);
 	free(queues->listening);
 	free(queues->serving);

@@ -69,6 +69,7 @@ static int hand_out(const struct take_callers *t, const struct caller_key *key,
 	struct caller_counts sum = *counts;
 
 	gone_add_counts(&t->capture->gone, key, &sum);
+	attempts_add_counts(&t->capture->attempts, key, &sum);
 	return t->take(key, &sum, t->arg);
 }
 
@@ -80,16 +81,62 @@ static int take_caller(const void *key, const void *value, void *arg)
 	return slots_add_counts(t->slots, key, value) ? 0 : hand_out(t, key, value);
 }
 
+static int take_pending(const void *key, const void *value, void *arg)
+{
+	struct capture *capture = arg;
+	struct attempts *attempts = &capture->attempts;
+
+	(void)key;
+	return attempts_pending(attempts, value, capture->bpf->bss->sweep)
+		       ? attempts_add(attempts, value)
+		       : 0;
+}
+
+static int read_pending(struct capture *capture)
+{
+	attempts_begin(&capture->attempts);
+	if (!capture->bpf->bss->pendings)
+		return 0;
+	return batch(bpf_map__fd(capture->bpf->maps.pending), sizeof(uint64_t),
+		     sizeof(struct pending), take_pending, capture);
+}
+
+static int bury_pending(const void *key, const void *value, void *arg)
+{
+	struct capture *capture = arg;
+	struct attempts *attempts = &capture->attempts;
+
+	/* what the kernel side has deleted meanwhile has completed */
+	if (!attempts_gone(attempts, value) ||
+	    bpf_map__delete_elem(capture->bpf->maps.pending, key, sizeof(uint64_t), 0))
+		return 0;
+	__atomic_fetch_sub(&capture->bpf->bss->pendings, 1, __ATOMIC_RELAXED);
+	return attempts_pending(attempts, value, capture->bpf->bss->sweep)
+		       ? attempts_keep(attempts, value)
+		       : 0;
+}
+
+int capture_bury_pending(struct capture *capture)
+{
+	if (!capture->bpf->bss->pendings)
+		return 0;
+	return batch(bpf_map__fd(capture->bpf->maps.pending), sizeof(uint64_t),
+		     sizeof(struct pending), bury_pending, capture);
+}
+
 int capture_callers(struct capture *capture,
 		    int (*take)(const struct caller_key *key, const struct caller_counts *counts,
 				void *arg),
 		    void *arg)
 {
 	struct take_callers *t = malloc(sizeof(*t));
-	int r;
+	int r = read_pending(capture);
 
-	if (!t)
-		return -ENOMEM;
+	capture_kubelet_check(capture);
+	if (!t || r) {
+		free(t);
+		return r ? r : -ENOMEM;
+	}
 	t->capture = capture;
 	t->take = take;
 	t->arg = arg;
@@ -99,6 +146,8 @@ int capture_callers(struct capture *capture,
 	for (size_t i = 0; i < CALLER_SLOTS && !r; i++)
 		if (t->slots[i].taken == SLOT_READY)
 			r = hand_out(t, &t->slots[i].key, &t->slots[i].counts);
+	if (!r)
+		r = attempts_others(&capture->attempts, take, arg);
 	free(t);
 	return r;
 }
@@ -234,6 +283,7 @@ int capture_unattributed(struct capture *capture, struct caller_counts *counts)
 
 	if (!r)
 		ledger_sum_counts(counts, &capture->gone.unattributed);
+	counts->pending += capture->bpf->bss->pendings_lost;
 	return r;
 }
 
@@ -336,6 +386,7 @@ int capture_report(struct capture *capture, struct report *report)
 	r = queues_update_serving(&capture->queues, capture->bpf->maps.servers);
 	report->listening = capture->queues.listening;
 	report->n_listening = capture->queues.n_listening;
+	report->unattributed_drops = capture->queues.unattributed_drops;
 	report->serving = capture->queues.serving;
 	report->n_serving = capture->queues.n_serving;
 	report->losses.events = totals.ring_full + capture->bad_events;

@@ -5,6 +5,7 @@
 
 #include <time.h>
 
+#include "attempts.h"
 #include "capture.h"
 #include "gone.h"
 #include "hooks.h"
@@ -28,7 +29,7 @@ struct capture {
 	bool old; /* the build for kernels before 5.12 is loaded: bpf/kernel.h */
 	struct whocalls_bpf *bpf;
 	struct ring_buffer *ring;
-	const struct target *target;
+	struct target *target;
 	struct attached hooks[REPORT_HOOKS];
 	struct bpf_program *accept; /* NULL: none */
 	struct bpf_program *refused, *refused_second;
@@ -36,13 +37,16 @@ struct capture {
 	void (*take)(const struct event *event, void *arg);
 	void *arg;
 	uint64_t started;
-	uint64_t bad_events;  /* records of the ring that made no sense */
-	uint64_t unlooked;    /* namespaces whose loopback could not be watched */
-	uint64_t unswept;     /* namespaces that the snapshot could not look into */
-	struct gone gone;     /* connections that sweeps found gone */
-	struct queues queues; /* who listens, and who accepts */
-	uint64_t next_burial; /* of records that linger: see capture_bury() */
-	uint32_t *netns;      /* where connections were when they were last looked at, sorted */
+	uint64_t bad_events;      /* records of the ring that made no sense */
+	uint64_t unlooked;        /* namespaces whose loopback could not be watched */
+	uint64_t unswept;         /* namespaces that the snapshot could not look into */
+	struct attempts attempts; /* half-open connections */
+	struct gone gone;         /* connections that sweeps found gone */
+	struct queues queues;     /* who listens, and who accepts */
+	uint64_t next_kubelet;    /* not before this time is it looked for again */
+	uint64_t kubelet_wait;    /* and so long after that, ns */
+	uint64_t next_burial;     /* of records that linger: see capture_bury() */
+	uint32_t *netns;          /* where connections were when they were last looked at, sorted */
 	size_t n_netns;
 };
 
@@ -64,6 +68,18 @@ int capture_load(struct capture *capture, const struct capture_options *options,
 /* Deletes the records of connections that are over and that no hook will come for: those that
  * lingered for their accept, and those that sweeps found gone (read.c). 0 or a negative errno. */
 int capture_bury(struct capture *capture);
+
+/* After a sweep: deletes the half-open connections that are gone (read.c). 0 or a negative errno.
+ */
+int capture_bury_pending(struct capture *capture);
+
+/* Looks for the kubelet again if that has ended (kubelet.c). Where that fails nobody is taken for
+ * it. */
+void capture_kubelet_check(struct capture *capture);
+
+/* Runs the iterator over files for the first time: who the clients of open connections are, and the
+ * kubelet (kubelet.c). 0 or a negative errno. */
+int capture_look_at_files(struct capture *capture);
 
 /* After a call of libbpf that gave NULL: negative, whatever it left in errno. */
 int capture_failure(void);

@@ -169,6 +169,8 @@ int cluster_open(struct cluster *cluster, const struct options *options, struct 
 	cluster->follows = options->target || options->selector;
 	r = kube_open(&cluster->kube, config, options->node, options->watch_node, error,
 		      sizeof(error));
+	if (!r)
+		kube_select(cluster->kube, &options->ignore.selectors);
 	if (!r && cluster->follows)
 		r = kube_target(cluster->kube, &named, &follow_ops, cluster, error, sizeof(error));
 	if (!r && cluster->follows &&

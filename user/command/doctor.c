@@ -179,11 +179,26 @@ static void examine_memory(struct examination *examination)
 					    "--max-connections");
 }
 
+static void examine_refused(struct examination *examination, struct capture *capture,
+			    const struct target *target)
+{
+	struct report report = {.target = target};
+	const struct hook *hook = &report.hooks[REPORT_REFUSED];
+
+	if (capture_report(capture, &report))
+		return;
+	if (hook->hook)
+		line(examination, true, BETTER, hook->hook, "attempts that are refused");
+	else
+		line(examination, false, BETTER, "attempts",
+		     "%s; that nobody listens, and who tries, stays unseen", hook->why);
+}
+
 /* The real thing, small: what a trial program can do the real ones may still not. */
 static void examine_programs(struct examination *examination, const char *btf)
 {
 	struct endpoint endpoint = {.port = 1};
-	const struct target target = {.endpoints = &endpoint, .n_endpoints = 1};
+	struct target target = {.endpoints = &endpoint, .n_endpoints = 1};
 	const struct capture_options options = {
 		.target = &target,
 		.max_callers = 16,
@@ -200,6 +215,7 @@ static void examine_programs(struct examination *examination, const char *btf)
 	}
 	line(examination, true, NEEDED, "all together",
 	     "the programs load and attach; a ring of 4 MiB has room (--ring-size changes it)");
+	examine_refused(examination, capture, &target);
 	capture_free(capture);
 }
 

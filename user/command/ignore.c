@@ -74,9 +74,25 @@ static bool in_cidr(const struct ignore_rule *rule, const uint32_t peer[4])
 	return true;
 }
 
+static int add_selector(struct ignore *ignore, struct ignore_rule *rule, char *problem,
+			size_t problem_size)
+{
+	struct selectors *selectors = &ignore->selectors;
+	struct selector *selector;
+	int r = selector_parse(&selector, rule->text, problem, problem_size);
+
+	if (r)
+		return r;
+	rule->kind = IGNORE_SELECTOR;
+	rule->bit = UINT32_C(1) << selectors->n;
+	selectors->at[selectors->n++] = selector;
+	return 0;
+}
+
 int ignore_add(struct ignore *ignore, const char *text, char *problem, size_t problem_size)
 {
 	struct ignore_rule rule = {.text = text};
+	int r = -EINVAL;
 
 	if (ignore->n == IGNORE_RULES) {
 		snprintf(problem, problem_size, "that is more than %d", IGNORE_RULES);
@@ -84,19 +100,28 @@ int ignore_add(struct ignore *ignore, const char *text, char *problem, size_t pr
 	}
 	if (!cidr_parse(&rule, text)) {
 		rule.kind = IGNORE_CIDR;
+		r = 0;
 	} else if (is_name(text)) {
 		rule.kind = IGNORE_NAMESPACE;
+		r = 0;
 	} else if (strpbrk(text, "=!,() ")) {
-		rule.kind = IGNORE_SELECTOR;
-		rule.bit = 1U << ignore->n;
+		r = add_selector(ignore, &rule, problem, problem_size);
 	} else {
 		snprintf(problem, problem_size,
 			 "it is no NAMESPACE (small letters, digits and '-'), no label SELECTOR "
 			 "(app=web) and no address or CIDR (192.0.2.0/24)");
-		return -EINVAL;
 	}
-	ignore->rules[ignore->n++] = rule;
-	return 0;
+	if (!r)
+		ignore->rules[ignore->n++] = rule;
+	return r;
+}
+
+void ignore_deinit(struct ignore *ignore)
+{
+	for (size_t i = 0; i < ignore->selectors.n; i++)
+		selector_free((struct selector *)ignore->selectors.at[i]);
+	ignore->selectors.n = 0;
+	ignore->n = 0;
 }
 
 uint8_t ignore_find(const struct ignore *ignore, const struct caller_key *key,
@@ -110,6 +135,8 @@ uint8_t ignore_find(const struct ignore *ignore, const struct caller_key *key,
 			is = in_cidr(rule, key->peer);
 		else if (who->pod && rule->kind == IGNORE_NAMESPACE)
 			is = who->pod->namespace && !strcmp(who->pod->namespace, rule->text);
+		else if (who->pod && rule->kind == IGNORE_SELECTOR)
+			is = who->pod->selected & rule->bit;
 		if (is)
 			return (uint8_t)(i + 1);
 	}

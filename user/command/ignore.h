@@ -8,6 +8,7 @@
 
 #include "../callers/address.h"
 #include "../callers/who.h"
+#include "../kube/selector.h"
 
 enum ignore_kind {
 	IGNORE_NAMESPACE,
@@ -18,7 +19,7 @@ enum ignore_kind {
 struct ignore_rule {
 	const char *text; /* as it was given */
 	enum ignore_kind kind;
-	uint32_t bit;           /* IGNORE_SELECTOR: of pod_name.selected */
+	uint32_t bit;           /* IGNORE_SELECTOR: in pod_name.selected */
 	struct address address; /* IGNORE_CIDR */
 	int prefix;             /* likewise: bits, of the address in IPv6 form */
 };
@@ -29,14 +30,16 @@ struct ignore_rule {
 struct ignore {
 	struct ignore_rule rules[IGNORE_RULES];
 	size_t n;
+	struct selectors selectors; /* for whoever reads pods; freed by ignore_deinit() */
 };
 
 /*
  * Reads one: what has a '/' or is an address is a CIDR, what is a name a namespace, and what has
- * one of =!,() or a space a selector. The text stays the caller's. 0, or -EINVAL and in `problem`
- * what is wrong with it, as a clause.
+ * one of =!,() or a space a selector. The text stays the caller's. 0, or -EINVAL or -ENOMEM and in
+ * `problem` what is wrong with it, as a clause.
  */
 int ignore_add(struct ignore *ignore, const char *text, char *problem, size_t problem_size);
+void ignore_deinit(struct ignore *ignore);
 
 /* The number, from 1, of the first rule that takes this caller out; 0: none. Who is not known is
  * only taken out by its address. */

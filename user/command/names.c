@@ -23,12 +23,14 @@ struct cgroup {
 struct names {
 	const struct pods *pods;
 	struct kube *kube;
+	const struct ignore *ignore;
 	int64_t realtime_offset;
 	uint32_t node_netns;
 	struct cgroup *cgroups;
 };
 
-struct names *names_new(const struct pods *pods, struct kube *kube, int64_t realtime_offset)
+struct names *names_new(const struct pods *pods, struct kube *kube, const struct ignore *ignore,
+			int64_t realtime_offset)
 {
 	struct names *names = calloc(1, sizeof(*names));
 
@@ -36,6 +38,7 @@ struct names *names_new(const struct pods *pods, struct kube *kube, int64_t real
 		return NULL;
 	names->pods = pods;
 	names->kube = kube;
+	names->ignore = ignore;
 	names->realtime_offset = realtime_offset;
 	names->node_netns = sweep_own_netns();
 	return names;
@@ -116,6 +119,7 @@ struct who names_find(struct names *names, const struct caller_key *key, int64_t
 	struct evidence evidence = {.key = key, .node_netns = names->node_netns};
 	const struct cgroup *cgroup = NULL;
 	struct address peer;
+	struct who who;
 
 	if (key->flags & CALLER_LOCAL)
 		cgroup = find_cgroup(names, key->cgroup);
@@ -125,5 +129,7 @@ struct who names_find(struct names *names, const struct caller_key *key, int64_t
 	}
 	memcpy(peer.word, key->peer, sizeof(peer.word));
 	find_pod(names, &peer, when, &evidence);
-	return who_decide(&evidence);
+	who = who_decide(&evidence);
+	who.ignored = ignore_find(names->ignore, key, &who);
+	return who;
 }

@@ -8,14 +8,16 @@
 #include "../callers/who.h"
 #include "../kube/kube.h"
 #include "../kube/pods.h"
+#include "ignore.h"
 
 struct names;
 
 /*
- * Looks in a list of pods, or asks what the API has told; both NULL: neither. They outlive the
- * names. `realtime_offset`: as of struct report. NULL: no memory.
+ * Looks in a list of pods, or asks what the API has told; both NULL: neither. `ignore` tells who is
+ * ignored. They outlive the names. `realtime_offset`: as of struct report. NULL: no memory.
  */
-struct names *names_new(const struct pods *pods, struct kube *kube, int64_t realtime_offset);
+struct names *names_new(const struct pods *pods, struct kube *kube, const struct ignore *ignore,
+			int64_t realtime_offset);
 void names_free(struct names *names);
 
 /*

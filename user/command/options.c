@@ -415,4 +415,5 @@ void options_deinit(struct options *options)
 {
 	free(options->addresses);
 	options->addresses = NULL;
+	ignore_deinit(&options->ignore);
 }

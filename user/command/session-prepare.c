@@ -67,6 +67,7 @@ static int read_pods(struct session *session)
 	session->pods = pods_new();
 	if (!session->pods)
 		return session_fail(session, EX_OSERR, "out of memory");
+	pods_select(session->pods, &session->options.ignore.selectors);
 	r = pods_read_file(session->pods, session->options.pods, error, sizeof(error));
 	return r ? session_fail(session, pods_status(r), "--pods %s", error) : 0;
 }
@@ -166,8 +167,8 @@ int session_prepare(struct session *session)
 		return status;
 	/* taken once, so that the same moment is written the same way wherever it stands */
 	session->report.realtime_offset = realtime_offset();
-	session->names =
-		names_new(session->pods, session->cluster.kube, session->report.realtime_offset);
+	session->names = names_new(session->pods, session->cluster.kube, &session->options.ignore,
+				   session->report.realtime_offset);
 	session->ledger = ledger_new(session->options.max_callers);
 	if (!session->names || !session->ledger)
 		return session_fail(session, EX_OSERR, "out of memory");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What was watched, by what, and what was lost. */
+/* What was watched, by what, and what was lost; of a verdict json-verdict.c adds the rest. */
 #include "json-parts.h"
 
 static json_t *json_hook(const struct hook *hook)
@@ -54,13 +54,14 @@ static json_t *json_listening(const struct report *report, size_t endpoint)
 
 		if (one->endpoint == endpoint)
 			r = json_array_append_new(
-				all, json_pack("{s:o, s:i, s:I, s:b, s:I, s:I, s:o, s:o}",
+				all, json_pack("{s:o, s:i, s:I, s:b, s:I, s:I, s:o, s:o, s:I}",
 					       "address", json_address(&one->address), "port",
 					       (int)one->port, "netns", (json_int_t)one->netns,
 					       "ended", one->ended, "queue", (json_int_t)one->queue,
 					       "limit", (json_int_t)one->limit, "overflows",
 					       json_counted(one->counted, one->overflows), "drops",
-					       json_counted(one->counted, one->drops)));
+					       json_counted(one->counted, one->drops), "dropped",
+					       (json_int_t)one->dropped));
 	}
 	if (!r)
 		return all;
@@ -107,6 +108,7 @@ static json_t *json_watched(const struct report *report)
 			until = since;
 		r = json_object_set_new(endpoint, "start", json_time(report, since));
 		r = r ? r : json_object_set_new(endpoint, "end", json_time(report, until));
+		r = r ? r : json_object_set_new(endpoint, "here", json_boolean(watched->here));
 		r = r ? r : json_object_set_new(endpoint, "listening", json_listening(report, i));
 		r = r ? r : json_object_set_new(endpoint, "serving", json_serving(report, i));
 		if (r)
@@ -143,10 +145,15 @@ static json_t *json_losses(const struct losses *losses)
 			 (json_int_t)losses->namespaces);
 }
 
-/* One watch, from attaching to the end: it can't have gaps. */
 json_t *json_coverage(const struct report *report)
 {
-	return json_pack("{s:o, s:o, s:[], s:o, s:o}", "hooks", json_hooks(report), "endpoints",
-			 json_watched(report), "gaps", "lost", json_losses(&report->losses),
-			 "notes", json_notes(report));
+	json_t *coverage = json_pack("{s:o, s:o, s:[], s:o, s:o}", "hooks", json_hooks(report),
+				     "endpoints", json_watched(report), "gaps", "lost",
+				     json_losses(&report->losses), "notes", json_notes(report));
+
+	if (coverage && report->coverage && json_add_proof(coverage, report)) {
+		json_decref(coverage);
+		coverage = NULL;
+	}
+	return coverage;
 }

@@ -184,7 +184,7 @@ json_t *json_caller(const struct report *report, const struct caller *caller)
 
 	return json_pack(
 		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:n, s:I, s:I, "
-		"s:n, s:o, s:o}",
+		"s:n, s:o, s:o, s:b}",
 		"class", json_text(who_class_name(caller->class)), "kind",
 		json_name(pod ? pod->kind : NULL), "namespace",
 		json_name(pod ? pod->namespace : NULL), "name", json_name(name), "pods",
@@ -198,7 +198,7 @@ json_t *json_caller(const struct report *report, const struct caller *caller)
 		(json_int_t)(caller->counts.bytes_received + caller->open.bytes_received),
 		"bytes_sent", (json_int_t)(caller->counts.bytes_sent + caller->open.bytes_sent),
 		"service_time", "first_seen", json_time(report, caller->first_seen), "last_seen",
-		json_time(report, caller->last_seen));
+		json_time(report, caller->last_seen), "ignored", caller->ignored != 0);
 }
 
 json_t *json_others(const struct report *report)
@@ -220,13 +220,15 @@ json_t *json_totals(const struct report *report)
 
 	for (i = 0; i < report->n_callers; i++)
 		closed += report->callers[i].counts.closed;
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:I}", "opened",
-			 (json_int_t)(report->attributed + report->unattributed), "accepted",
-			 (json_int_t)report->accepted, "closed", (json_int_t)closed, "attributed",
-			 (json_int_t)report->attributed, "unattributed",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:I, s:I, s:I}",
+			 "opened", (json_int_t)(report->attributed + report->unattributed),
+			 "accepted", (json_int_t)report->accepted, "closed", (json_int_t)closed,
+			 "attributed", (json_int_t)report->attributed, "unattributed",
 			 (json_int_t)report->unattributed, "old", (json_int_t)report->old, "open",
 			 (json_int_t)report->open, "kernel_opened", (json_int_t)report->opened,
 			 "refused", known ? json_integer((json_int_t)report->refused) : json_null(),
 			 "stray", known ? json_integer((json_int_t)report->stray) : json_null(),
-			 "pending", (json_int_t)report->pending);
+			 "pending", (json_int_t)report->pending, "dropped",
+			 (json_int_t)report_dropped(report), "unattributed_drops",
+			 (json_int_t)report->unattributed_drops);
 }

@@ -33,5 +33,9 @@ json_t *json_others(const struct report *report);
 json_t *json_totals(const struct report *report);
 json_t *json_hooks(const struct report *report);
 json_t *json_coverage(const struct report *report);
+/* Adds to the coverage what a verdict needs; report->coverage and traffic are set. 0 or -ENOMEM. */
+int json_add_proof(json_t *coverage, const struct report *report);
+/* report->verdict, coverage and traffic are set. */
+json_t *json_verdict(const struct report *report);
 
 #endif

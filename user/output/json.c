@@ -108,6 +108,8 @@ static void write_document(struct writer *w, const struct report *report)
 	write_value(w, "others", json_others(report));
 	write_value(w, "totals", json_totals(report));
 	write_value(w, "coverage", json_coverage(report));
+	if (report->verdict)
+		write_value(w, "verdict", json_verdict(report));
 }
 
 int json_report(FILE *file, const struct report *report)

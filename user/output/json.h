@@ -15,12 +15,27 @@
  *   accept queue); waiting_since (of the one waiting longest); idle_since (of the one idle
  * longest).
  * - others: connections, bytes_received and bytes_sent of those whose caller is not known.
+ * - callers[]: ignored (an option --ignore takes it out of the verdict).
  * - totals: old, open; kernel_opened (the kernel's own total: equals opened at the end).
  * - coverage: hooks[]: why (not a better one; null: it is the best), recursion_misses; seen and
  *   missed are null where hook is, for it could not be attached. endpoints[]: start and end of the
  *   watch; listening[]: its sockets, ended (listens no more), queue and limit of their accept
  * queues, overflows and drops of their network namespace since it was met; serving[]: who accepted.
  * lost: events, untracked, ends, accepts, clients, namespaces. notes: sentences.
+ *
+ * Only verify has these:
+ *
+ * - coverage: node; window (with wanted_seconds); gaps[] {start, end, seconds, cause ("stopped",
+ *   "suspended"), proven}, more_gaps; api {endpoints ("api", "file", "named"), followed, confirmed
+ *   (null: not followed), why (not), blind[] {start, end, seconds, bridged, text}, more_blind};
+ *   endpoints[]: existed (within the window; null: not in it), watched[], unwatched (the first time
+ *   at which it was not; null: none), place ("here", "no-room", "not-found", "other-node");
+ *   probes, ignored {callers, opened, refused, stray, pending, active, held, held_since, last};
+ *   witnesses_complete, intact, attempts_seen, attempts_why, not_watched (a sentence), miscounted,
+ *   drops_unknown.
+ * - verdict: verdict, statement, reasons[] {code, verdict, text, next}, rate_below_per_second
+ * (null: the window had no length), traffic (a tally as above, and dropped), allow_idle,
+ * count_probes.
  *
  * Bytes are payload in the window, of closed connections and of open ones as of the last sweep.
  * Bytes of a name that are not UTF-8 are written as \xNN. An address "any" is every address.

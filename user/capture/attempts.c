@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+#define HASH_NONFATAL_OOM 1
+#include "attempts.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "../callers/ledger.h"
+
+struct attempts_caller {
+	struct caller_key key;
+	struct caller_counts kept, there;
+	bool asked;
+	UT_hash_handle hh;
+};
+
+bool attempts_pending(const struct attempts *attempts, const struct pending *pending,
+		      uint32_t sweep)
+{
+	return pending->last - pending->first >= PENDING_NS ||
+	       (attempts->ended && pending->swept == sweep);
+}
+
+bool attempts_gone(const struct attempts *attempts, const struct pending *pending)
+{
+	return pending->swept < attempts->everywhere;
+}
+
+static struct attempts_caller *find(const struct attempts *attempts, const struct caller_key *key)
+{
+	struct attempts_caller *caller;
+
+	HASH_FIND(hh, attempts->callers, key, sizeof(*key), caller);
+	return caller;
+}
+
+static struct attempts_caller *find_or_make(struct attempts *attempts, const struct caller_key *key)
+{
+	struct attempts_caller *caller = find(attempts, key);
+
+	if (caller)
+		return caller;
+	caller = calloc(1, sizeof(*caller));
+	if (!caller)
+		return NULL;
+	caller->key = *key;
+	HASH_ADD(hh, attempts->callers, key, sizeof(caller->key), caller);
+	if (!caller->hh.tbl) {
+		free(caller);
+		return NULL;
+	}
+	return caller;
+}
+
+static void count(struct caller_counts *counts, const struct pending *pending)
+{
+	const struct caller_counts one = {
+		.pending = 1,
+		.pid = pending->pid,
+		.first_attempt = pending->first,
+		.last_attempt = pending->last,
+	};
+
+	ledger_sum_counts(counts, &one);
+}
+
+int attempts_keep(struct attempts *attempts, const struct pending *pending)
+{
+	struct attempts_caller *caller = find_or_make(attempts, &pending->key);
+
+	if (!caller)
+		return -ENOMEM;
+	count(&caller->kept, pending);
+	return 0;
+}
+
+void attempts_begin(struct attempts *attempts)
+{
+	struct attempts_caller *caller;
+
+	for (caller = attempts->callers; caller; caller = caller->hh.next) {
+		caller->there = (struct caller_counts){};
+		caller->asked = false;
+	}
+}
+
+int attempts_add(struct attempts *attempts, const struct pending *pending)
+{
+	struct attempts_caller *caller = find_or_make(attempts, &pending->key);
+
+	if (!caller)
+		return -ENOMEM;
+	count(&caller->there, pending);
+	return 0;
+}
+
+void attempts_add_counts(const struct attempts *attempts, const struct caller_key *key,
+			 struct caller_counts *counts)
+{
+	struct attempts_caller *caller = find(attempts, key);
+
+	if (!caller)
+		return;
+	caller->asked = true;
+	ledger_sum_counts(counts, &caller->kept);
+	ledger_sum_counts(counts, &caller->there);
+}
+
+int attempts_others(const struct attempts *attempts,
+		    int (*take)(const struct caller_key *key, const struct caller_counts *counts,
+				void *arg),
+		    void *arg)
+{
+	struct attempts_caller *caller;
+	int r = 0;
+
+	for (caller = attempts->callers; caller && !r; caller = caller->hh.next) {
+		struct caller_counts counts = caller->kept;
+
+		ledger_sum_counts(&counts, &caller->there);
+		if (!caller->asked && counts.pending)
+			r = take(&caller->key, &counts, arg);
+	}
+	return r;
+}
+
+void attempts_deinit(struct attempts *attempts)
+{
+	struct attempts_caller *caller, *next = attempts->callers;
+
+	HASH_CLEAR(hh, attempts->callers);
+	while (next) {
+		caller = next;
+		next = caller->hh.next;
+		free(caller);
+	}
+}
