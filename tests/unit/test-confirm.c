@@ -632,6 +632,28 @@ static void test_late_bookmarks(void **state)
 	assert_state(world, KUBE_CONFIRM_DONE, "");
 }
 
+/* They stay so: nothing more is to be had from this server than what it has. */
+static void test_copy(void **state)
+{
+	struct world *world = *state;
+
+	pod(world, "ADDED", "a", "10.0.0.1");
+	follow(world, NULL);
+	world->bookmark = world->version;
+	slice(world, "ADDED", "s", "", "");
+	pod(world, "ADDED", "b", "10.0.0.2");
+	world->log[world->n - 1].untold = true;
+	run_confirm(world, 1000);
+	assert_state(world, KUBE_CONFIRM_PENDING, "has not told yet that it has told all");
+	assert_up(world, "10.0.0.2", 0, false);
+	for (int i = 0; i < MAX; i++)
+		if (world->at[i].watch)
+			drop(&world->at[i]);
+	run_ms(world, 2000);
+	assert_state(world, KUBE_CONFIRM_COPY, "not that the copy is up to date");
+	assert_up(world, "10.0.0.2", 1, true);
+}
+
 static void test_no_numbers(void **state)
 {
 	struct world *world = *state;
@@ -861,6 +883,7 @@ int main(void)
 		TEST(test_only_the_watch_is_silent),
 		TEST(test_lost),
 		TEST(test_late_bookmarks),
+		TEST(test_copy),
 		TEST(test_no_numbers),
 		TEST(test_put_back),
 		TEST(test_untold),

@@ -525,7 +525,7 @@ enum kube_confirmed kube_follow_confirmed(const struct kube_follow *follow, cons
 		*why = follow->changed;
 		return KUBE_CONFIRM_FAILED;
 	}
-	if (told == KUBE_CONFIRM_DONE && follow->unchanged == KUBE_CONFIRM_PENDING) {
+	if (told != KUBE_CONFIRM_PENDING && follow->unchanged == KUBE_CONFIRM_PENDING) {
 		*why = follow->error[0] ? follow->error : "the API has not told the Service again";
 		return KUBE_CONFIRM_PENDING;
 	}

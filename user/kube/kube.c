@@ -369,10 +369,10 @@ enum kube_confirmed kube_confirmed(const struct kube *kube, const char **why)
 	if (!kube->follow || !kube->confirmed_at)
 		return KUBE_CONFIRM_NONE;
 	target = kube_follow_confirmed(kube->follow, why);
-	if (target != KUBE_CONFIRM_DONE || !ends)
+	if ((target != KUBE_CONFIRM_DONE && target != KUBE_CONFIRM_COPY) || !ends)
 		return target;
 	ended = kube_watch_confirmed(ends, &why_ends);
-	if (ended == KUBE_CONFIRM_DONE)
+	if (ended == KUBE_CONFIRM_DONE || ended == KUBE_CONFIRM_COPY)
 		return target;
 	*why = why_ends;
 	if (ended == KUBE_CONFIRM_PENDING && monotonic_ns() - kube->confirmed_at < ENDS_NS)

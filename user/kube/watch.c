@@ -25,6 +25,7 @@ _Static_assert(WATCH_S + WATCH_S / 3 < KUBE_WATCH_MAX_S, "the server ends it, no
 #define LASTS_MS 10000
 /* Of a watch that is to prove that it is up to date: a bookmark comes 2 s before its end. */
 #define CONFIRM_WATCH_S 5
+#define CONFIRM_LASTS_NS (4 * UINT64_C(1000000000))
 #define CONFIRM_AGAIN_MS 1000
 /* After so many failures in a row that the server answers it is asked for a list again. */
 #define FAILURES 3
@@ -38,10 +39,12 @@ enum state {
 
 struct confirm {
 	enum kube_confirmed state;
-	bool list;     /* (3) is wanted */
-	bool listing;  /* (3) has begun */
-	char *known;   /* what was told when it began */
-	char *version; /* of (1); NULL: not known yet */
+	bool list;           /* (3) is wanted */
+	bool listing;        /* (3) has begun */
+	bool copy;           /* by (4) */
+	uint64_t head_ended; /* when (1) was answered */
+	char *known;         /* what was told when it began */
+	char *version;       /* of (1); NULL: not known yet */
 	struct kube_request *head;
 	struct json_stream stream;
 	struct kube_timer timer;
@@ -236,6 +239,11 @@ static int page_ended(struct kube_watch *watch, bool *last)
 	return r;
 }
 
+static enum kube_confirmed confirmed(const struct confirm *confirm)
+{
+	return confirm->copy ? KUBE_CONFIRM_COPY : KUBE_CONFIRM_DONE;
+}
+
 /* A list has begun to stand for all there is; the watch that follows does not stand yet. */
 static void listed(struct kube_watch *watch)
 {
@@ -243,7 +251,7 @@ static void listed(struct kube_watch *watch)
 	if (watch->confirm.listing) {
 		/* the watch goes on where it was: nothing is left out */
 		watch->confirm.listing = false;
-		watch->confirm.state = KUBE_CONFIRM_DONE;
+		watch->confirm.state = confirmed(&watch->confirm);
 	} else {
 		watch->told = watch->asked;
 		gaps_end(&watch->gaps, monotonic_ns());
@@ -362,6 +370,18 @@ static void confirm_list(void *arg)
 	list_go(watch);
 }
 
+/* The watch has come far enough; `copy`: as far as it can. */
+static void confirm_told(struct kube_watch *watch, bool copy)
+{
+	struct confirm *confirm = &watch->confirm;
+
+	confirm->copy = copy;
+	if (confirm->list)
+		kube_timer_start(watch->client, &confirm->timer, 0, confirm_list, watch);
+	else
+		confirm->state = confirmed(confirm);
+}
+
 /* Whether this watch, which was begun for it, has come as far as (1). */
 static void confirm_look(struct kube_watch *watch)
 {
@@ -376,12 +396,18 @@ static void confirm_look(struct kube_watch *watch)
 				      "whether it has told all");
 		return;
 	}
-	if (order < 0)
-		return;
-	if (confirm->list)
-		kube_timer_start(watch->client, &confirm->timer, 0, confirm_list, watch);
-	else
-		confirm->state = KUBE_CONFIRM_DONE;
+	if (order >= 0)
+		confirm_told(watch, false);
+}
+
+/* (4): this watch has told what there was when it began. */
+static void confirm_look_at_copy(struct kube_watch *watch)
+{
+	const struct confirm *confirm = &watch->confirm;
+
+	if (confirm->state == KUBE_CONFIRM_PENDING && confirm->version && !confirm->listing &&
+	    watch->began > confirm->head_ended && !confirm->timer.due)
+		confirm_told(watch, true);
 }
 
 static int skip_item(void *arg, const char *text, size_t length)
@@ -414,6 +440,7 @@ static void head_taken(struct kube_watch *watch, const char *version)
 				      "put back, or it is another");
 	else
 		set_text(&watch->confirm.version, version);
+	watch->confirm.head_ended = monotonic_ns();
 	confirm_look(watch);
 }
 
@@ -507,6 +534,9 @@ enum kube_confirmed kube_watch_confirmed(const struct kube_watch *watch, const c
 		*why = watch->trouble;
 	else if (confirm->state == KUBE_CONFIRM_PENDING && (confirm->version || !confirm->why[0]))
 		*why = "the API has not told yet that it has told all";
+	else if (confirm->state == KUBE_CONFIRM_COPY)
+		*why = "the API has told all that this server's copy of its store has, but not that "
+		       "the copy is up to date (servers from 1.31 on do)";
 	return confirm->state;
 }
 
@@ -554,6 +584,8 @@ static int take_line(void *arg, const char *text, size_t length)
 		watch->told = monotonic_ns();
 		went_well(watch);
 		confirm_look(watch);
+		if (!strcmp(type, "BOOKMARK"))
+			confirm_look_at_copy(watch);
 	}
 	json_decref(line);
 	return r;
@@ -606,6 +638,8 @@ static void watch_done(void *arg, const struct kube_outcome *outcome)
 		/* the server's time was up, or the connection broke: go on where it stopped */
 		if (watch->heard)
 			went_well(watch);
+		if (!outcome->r && monotonic_ns() - watch->began >= CONFIRM_LASTS_NS)
+			confirm_look_at_copy(watch);
 		pause_for_a_while(watch, 0);
 		return;
 	}

@@ -24,12 +24,19 @@
  *	3. Where that is asked for, all is listed once more, and taken: what is there and was not
  *told comes up then, though by (2) there is nothing.
  *
+ *	4. Where a bookmark comes, or the short watch ends as it should, and is not as far as (1),
+ *it is begun anew. Of one that was begun after (1) was answered, and is not as far either, it is
+ *	   known that it told all that the server's own copy of its store had by then. That is less:
+ *	   KUBE_CONFIRM_COPY, after (3). Servers before 1.31 may not know better: the version of (1)
+ *is of the whole store, that of a bookmark the last which the server heard of for this kind.
+ *
  * Where this ends: (2) compares versions as numbers (version.h); where they are none, nothing is
  * proven. The server is believed: that a list without resourceVersion is not out of date, that a
- * watch leaves nothing out, and that a bookmark comes after what it speaks of. Its bookmarks must
- * come as far as (1), which takes a server that asks etcd for its progress (1.31), an etcd that
- * tells it by itself, or any change of any object of the kind; until then the proof is pending. A
- * store that was put back to an earlier state is noticed by a version (1) older than what was told.
+ * watch leaves nothing out, and that a bookmark comes after what it speaks of. With (4) also that
+ * its copy was not behind its store for seconds, while something came and went that the list of (3)
+ * has not any more; a kubelet that asks the same server would not have heard of that pod either,
+ * one that asks another may. A store that was put back to an earlier state is noticed by a version
+ * (1) that is older than what was told.
  */
 #ifndef KUBE_WATCH_H
 #define KUBE_WATCH_H
@@ -101,8 +108,10 @@ enum kube_confirmed {
 	KUBE_CONFIRM_NONE, /* it was not asked for */
 	KUBE_CONFIRM_PENDING,
 	KUBE_CONFIRM_DONE,
-	/* only of kube_confirmed(): done, but for whether what a Service dropped had ended. That
-	 * matters where an endpoint went down in the window */
+	/* all that the server's own copy of its store had when it was asked; (4) above */
+	KUBE_CONFIRM_COPY,
+	/* only of kube_confirmed(): done (or as KUBE_CONFIRM_COPY), but for whether what a Service
+	 * dropped had ended. That matters where an endpoint went down in the window */
 	KUBE_CONFIRM_BUT_ENDS,
 	KUBE_CONFIRM_FAILED, /* it can't be proven any more */
 };
