@@ -326,7 +326,7 @@ static size_t add_blind(const struct gaps *gaps, bool ends, struct kube_blind *o
 			size_t max)
 {
 	for (size_t i = 0; gaps && i < gaps->n; i++, n++) {
-		const struct gap *gap = &gaps->at[i];
+		const struct watch_gap *gap = &gaps->at[i];
 
 		if (n < max)
 			out[n] = (struct kube_blind){gap->since, gap->until, gap->lost, ends,
