@@ -14,6 +14,7 @@ static const struct command {
 	const char *description;
 } commands[] = {
 	{"trace", trace_main, "show live who calls a port or a workload on this node"},
+	{"verify", verify_main, "tell whether anybody calls it, by an exit status to rely on"},
 	{"doctor", doctor_main, "tell what this kernel and these privileges allow"},
 };
 

@@ -77,6 +77,8 @@ enum odd {
 	ODD_WATCH_TWICE,   /* each event twice */
 	ODD_WATCH_QUIET,   /* bookmarks only, then the end */
 	ODD_WATCH_LARGE,   /* a pod of 9 MiB before anything else */
+	ODD_WATCH_STALL,   /* begins, and nothing more comes: no event, no bookmark, no end */
+	ODD_LIST_STALL,    /* no answer comes */
 	ODDS,
 };
 
@@ -110,6 +112,7 @@ struct api {
 	uint64_t rate;   /* events a second */
 	uint64_t page;   /* pods of a page, at most; 0: as asked */
 	int retry_after; /* s, with 429 and 503 */
+	bool silent;     /* nothing is answered any more */
 };
 
 uint64_t clock_ns(int clock);
@@ -122,6 +125,8 @@ struct connection;
 void http_ready(struct connection *connection, uint32_t events);
 /* Time has passed: events that are due go out to all watches. */
 void http_tick(void);
+/* From now on nothing comes on the connections that there are, and they don't end. */
+void http_stall(void);
 
 extern struct api api;
 

@@ -26,6 +26,7 @@ struct connection {
 	size_t in_length;
 	struct buffer out;
 	size_t sent;
+	bool stalled;   /* says nothing any more */
 	bool ends;      /* after what is in `out` */
 	bool last_page; /* what is in `out` completes a list */
 	/* of a watch */
@@ -154,6 +155,10 @@ static void list_pods(struct connection *c, const char *query)
 	api.told.lists++;
 	if (refused_until > clock_ns(CLOCK_MONOTONIC))
 		api.told.early++;
+	if (odd_take(ODD_LIST_STALL, NULL)) {
+		c->stalled = true;
+		return;
+	}
 	if (odd_take(ODD_LIST_STATUS, &status)) {
 		answer_status(c, status);
 		return;
@@ -269,6 +274,9 @@ static void watch_pods(struct connection *c, const char *query)
 		return;
 	}
 	head(&c->out, 200, "application/json", "Transfer-Encoding: chunked\r\n\r\n");
+	/* but for the head */
+	if (odd_take(ODD_WATCH_STALL, NULL))
+		return;
 	c->watch = true;
 	c->event = version > FIRST_VERSION ? version - FIRST_VERSION : 0;
 	c->bookmark = clock_ns(CLOCK_MONOTONIC) + BOOKMARK_NS;
@@ -282,13 +290,26 @@ static void watch_pods(struct connection *c, const char *query)
 	odd_lines(c);
 }
 
+/* Also of the one namespace that has the first hundred: then there must be no more. */
+static bool is_pods(const char *path, size_t length)
+{
+	static const char *const paths[] = {"/api/v1/pods", "/api/v1/namespaces/team-0/pods"};
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+		if (strlen(paths[i]) == length && !memcmp(path, paths[i], length))
+			return true;
+	return false;
+}
+
 static void request(struct connection *c, const char *path)
 {
 	const char *query = strchrnul(path, '?');
 	size_t length = (size_t)(query - path);
 	bool watch = strstr(query, "watch=1");
 
-	if (length == 12 && !memcmp(path, "/api/v1/pods", 12)) {
+	if (api.silent || c->stalled) {
+		c->stalled = true;
+	} else if (is_pods(path, length)) {
 		if (watch)
 			watch_pods(c, query);
 		else
@@ -405,7 +426,7 @@ void http_tick(void)
 		api.told.due = api.world.events;
 	for (c = connections; c; c = next) {
 		next = c->next;
-		if (!c->watch)
+		if (!c->watch || c->stalled)
 			continue;
 		tell(c);
 		flush(c);
@@ -414,12 +435,18 @@ void http_tick(void)
 		api.told.behind = api.told.due - api.told.sent;
 }
 
+void http_stall(void)
+{
+	for (struct connection *c = connections; c; c = c->next)
+		c->stalled = true;
+}
+
 void http_ready(struct connection *c, uint32_t events)
 {
 	char *end, *path;
 	ssize_t n;
 
-	if (events & EPOLLOUT) {
+	if ((events & EPOLLOUT) && !c->stalled) {
 		if (c->watch)
 			tell(c);
 		if (!flush(c))

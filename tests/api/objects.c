@@ -158,7 +158,8 @@ void world_node(uint64_t number, struct buffer *out)
 		"\",\"uid\":\"11112bea-042c-421c-aaf2-%012" PRIx64
 		"\",\"resourceVersion\":\"7\"},\"spec\":{},\"status\":{\"addresses\":[{\"type\":"
 		"\"InternalIP\",\"address\":\"192.0.2.%" PRIu64
-		"\"},{\"type\":\"Hostname\",\"address\":\"node-%" PRIu64 "\"}]}}",
+		"\"},{\"type\":\"Hostname\",\"address\":\"node-%" PRIu64 "\"}],"
+		"\"daemonEndpoints\":{\"kubeletEndpoint\":{\"Port\":10250}}}}",
 		number, number, number % 250, number);
 }
 

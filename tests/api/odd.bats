@@ -232,3 +232,26 @@ late() {
   told_are odd=1 complete=1 watches=2
   no_notes
 }
+
+# target_api ARGS…: a trace of Deployment app-0, whose first pod is the server.
+target_api() {
+  api_start --page 7 "$@"
+  trace_start deploy/app-0 -n team-0 --port "$PORT" "${NAMED[@]}"
+}
+
+@test "a target from this server: its endpoints" {
+  target_api
+  client_run calls c --to 100.96.0.2 --connections 25
+  trace_stop
+  counts_are 1
+  same endpoints "$(jq '.target.endpoints | length' "$T/out.json")" 10
+}
+
+@test "a watch that stalls, and one that is silent from the start: counts go on" {
+  target_api --odd watch-stall:1
+  api_wait watches 2
+  kill -USR1 "$API_PID"
+  client_run calls c --to 100.96.0.2 --connections 25
+  trace_stop
+  counts_are 1
+}

@@ -15,6 +15,7 @@ static const char *const names[ODDS] = {
 	[ODD_WATCH_HTML] = "watch-html",       [ODD_WATCH_UNKNOWN] = "watch-unknown",
 	[ODD_WATCH_DELETED] = "watch-deleted", [ODD_WATCH_TWICE] = "watch-twice",
 	[ODD_WATCH_QUIET] = "watch-quiet",     [ODD_WATCH_LARGE] = "watch-large",
+	[ODD_WATCH_STALL] = "watch-stall",     [ODD_LIST_STALL] = "list-stall",
 };
 
 static struct {

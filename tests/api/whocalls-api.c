@@ -23,7 +23,8 @@ static const char usage_text[] =
 	"\n"
 	"Answers on 127.0.0.1 as a Kubernetes API server: lists and watches of pods and nodes, until\n"
 	"SIGTERM. FILE is kept up to date with what was told. Pod N is app-(N/10)-5d4f8c7b9-(N in\n"
-	"hexadecimal) in namespace team-(N/100), and has the Nth address.\n"
+	"hexadecimal) in namespace team-(N/100), and has the Nth address. SIGUSR1 stalls the connections\n"
+	"that there are, SIGUSR2 these and all that come: nothing is told there any more, and none ends.\n"
 	"  --pods N           default 20\n"
 	"  --nodes N          default 2\n"
 	"  --address ADDRESS  of the first pod; default 100.96.0.2\n"
@@ -41,7 +42,7 @@ struct api api = {
 	.retry_after = 2,
 };
 static const char *status_file;
-static volatile sig_atomic_t ended;
+static volatile sig_atomic_t ended, stalls, silent;
 
 uint64_t clock_ns(int clock)
 {
@@ -53,8 +54,12 @@ uint64_t clock_ns(int clock)
 
 static void on_signal(int number)
 {
-	(void)number;
-	ended = 1;
+	if (number == SIGUSR1)
+		stalls = 1;
+	else if (number == SIGUSR2)
+		silent = 1;
+	else
+		ended = 1;
 }
 
 static void status_write(void)
@@ -196,11 +201,17 @@ int main(int argc, char **argv)
 
 	signal(SIGTERM, on_signal);
 	signal(SIGINT, on_signal);
+	signal(SIGUSR1, on_signal);
+	signal(SIGUSR2, on_signal);
 	if (epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &event))
 		err(EX_OSERR, "epoll");
 	while (!ended) {
 		int n = epoll_wait(epoll, events, 64, TICK_MS);
 
+		api.silent = silent;
+		if (stalls || silent)
+			http_stall();
+		stalls = 0;
 		for (int i = 0; i < n; i++) {
 			if (events[i].data.ptr)
 				http_ready(events[i].data.ptr, events[i].events);

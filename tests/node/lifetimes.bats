@@ -67,7 +67,24 @@ teardown() {
   same opened "$(total opened)" 0
   same old "$(caller_sum true connections.old)" 2
   same open "$(caller_sum true connections.open)" 0
+  same old_active "$(caller_sum true connections.old_active)" 2
   same "bytes received" "$(caller_sum true bytes_received)" 100
+}
+
+@test "opened before the trace, closed in it without a byte: held, and no more" {
+  server_start s
+  client_start old c --to 100.96.0.2 --mode hold --connections 2 --send-first 700 --hold-until "$T/end"
+  client_ready old
+  server_wait s accepted 2
+  trace_start --port "$PORT"
+  touch "$T/end"
+  client_wait old
+  server_wait s closed 2
+  trace_stop
+  same opened "$(total opened)" 0
+  same old "$(caller_sum true connections.old)" 2
+  same closed "$(caller_sum true connections.closed)" 2
+  same old_active "$(caller_sum true connections.old_active)" 0
 }
 
 @test "old and new connections of the same caller" {

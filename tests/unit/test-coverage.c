@@ -86,8 +86,13 @@ static const struct endpoint_case endpoint_cases[] = {
 	{{A, .until = T(99)}, false},
 	{{A, .until = T(100)}, true, COVERED_HERE, {100, 100}},
 	/* came, when its pod is older than the window, of unknown age, or from the window */
-	{{A, .since = T(130), .existed = REAL(50)}, true, COVERED_HERE, {130, 200}, {130, 200}},
-	{{A, .since = T(130)}, true, COVERED_HERE, {130, 200}, {130, 200}},
+	{{A, .since = T(130), .existed = REAL(50)},
+	 true,
+	 COVERED_HERE,
+	 {100, 200},
+	 {130, 200},
+	 {100, 130}},
+	{{A, .since = T(130)}, true, COVERED_HERE, {100, 200}, {130, 200}, {100, 130}},
 	{{A, .since = T(130), .existed = REAL(120)},
 	 true,
 	 COVERED_HERE,
@@ -95,7 +100,12 @@ static const struct endpoint_case endpoint_cases[] = {
 	 {130, 200},
 	 {120, 130}},
 	/* by a clock that is ahead */
-	{{A, .since = T(130), .existed = REAL(140)}, true, COVERED_HERE, {130, 200}, {130, 200}},
+	{{A, .since = T(130), .existed = REAL(140)},
+	 true,
+	 COVERED_HERE,
+	 {100, 200},
+	 {130, 200},
+	 {100, 130}},
 	/* came and went */
 	{{A, .since = T(130), .until = T(140), .existed = REAL(129)},
 	 true,
@@ -161,23 +171,19 @@ static void one_endpoint(void **state)
 	}
 }
 
-/* An endpoint that was told after something stood still may have been there since. */
-static void told_late(void **state)
+/* Of an endpoint that came it is not known since when it was there, unless its pod is younger. */
+static void existence(void **state)
 {
-	static const struct gap gaps[] = {{{T(110), T(112)}, GAP_STOPPED}};
-	static const struct blind blind[] = {{{T(90), T(120)}, true, "connection refused"}};
 	const struct {
-		size_t n_gaps, n_blind;
 		int since, existed, from;
 	} cases[] = {
-		{0, 0, 130, 50, 130},  {1, 0, 130, 50, 110}, {0, 1, 130, 50, 100},
-		{1, 1, 130, 50, 100},  {1, 0, 105, 50, 105}, {1, 0, 130, 0, 110},
-		{1, 1, 130, 125, 125},
+		{0, 0, 100},    {0, 50, 100},    {130, 0, 100},
+		{130, 50, 100}, {130, 125, 125}, {130, 140, 100},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		struct endpoint endpoint = {A, .since = T(cases[i].since),
+		struct endpoint endpoint = {A, .since = cases[i].since ? T(cases[i].since) : 0,
 					    .existed =
 						    cases[i].existed ? REAL(cases[i].existed) : 0};
 		struct target target = {.endpoints = &endpoint, .n_endpoints = 1};
@@ -185,10 +191,6 @@ static void told_late(void **state)
 		struct coverage_facts facts = fine;
 		struct coverage coverage;
 
-		facts.gaps = gaps;
-		facts.n_gaps = cases[i].n_gaps;
-		facts.blind = blind;
-		facts.n_blind = cases[i].n_blind;
 		assert_int_equal(coverage_make(&coverage, &report, &facts), 0);
 		expect_span(coverage.endpoints[0].existed, cases[i].from, END);
 		coverage_deinit(&coverage);
@@ -244,8 +246,9 @@ static void endpoints_that_are_one(void **state)
 	assert_true(coverage_hole(&coverage, one, &hole));
 	expect_span(hole, 120, 140);
 	one = coverage_find(&coverage, &endpoints[1]);
-	expect_span(one->existed, 150, 200);
-	assert_false(coverage_hole(&coverage, one, &hole));
+	expect_span(one->existed, 100, 200);
+	assert_true(coverage_hole(&coverage, one, &hole));
+	expect_span(hole, 100, 150);
 	coverage_deinit(&coverage);
 }
 
@@ -753,7 +756,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_endpoint),
-		cmocka_unit_test(told_late),
+		cmocka_unit_test(existence),
 		cmocka_unit_test(without_a_node),
 		cmocka_unit_test(endpoints_that_are_one),
 		cmocka_unit_test(holes),

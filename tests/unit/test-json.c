@@ -114,7 +114,8 @@ static void add_all(struct fixture *f)
 				   .pid = 77,
 				   .old = 1,
 				   .untracked = 1,
-				   .resets = 2});
+				   .resets = 2,
+				   .old_active = 1});
 	add(f, ipv4(10, 0, 9, 9), NULL, (struct who){CLASS_NODE, NULL, "node-b"},
 	    (struct caller_counts){.opened = 1, .last = AT(2), .first = AT(2)});
 	add(f, ipv4(10, 0, 9, 8), NULL, (struct who){CLASS_EXTERNAL, NULL, NULL},
@@ -241,7 +242,7 @@ static void check_callers(json_t *json)
 	expect_number(value, "connections/waiting", 1);
 	expect_number(value, "connections/old", 1);
 	expect_number(value, "connections/old_open", 1);
-	expect_number(value, "connections/old_active", 0);
+	expect_number(value, "connections/old_active", 1);
 	expect_number(value, "connections/resets", 2);
 	expect_number(value, "connections/untracked", 1);
 	expect_number(value, "connections/open_seconds", 0.1);

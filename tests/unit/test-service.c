@@ -275,7 +275,8 @@ static void test_services(void **state)
 
 	(void)state;
 	assert_int_equal(read_text(&service, PORTS, 0, error), 0);
-	assert_string_equal(service.note, "Not watched, since not TCP: port 53/UDP");
+	assert_string_equal(not_watched_text(&service.not_watched, NOT_WATCHED_PROTOCOL),
+			    "Not watched, since not TCP: port 53/UDP");
 	assert_int_equal(read_text(&service, PORTS, 80, error), 0);
 	assert_true(service.only_port);
 	assert_string_equal(service.port_name, "http");

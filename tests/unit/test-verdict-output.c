@@ -614,7 +614,7 @@ static void json_of_a_quiet_one(void **state)
 	expect_bool(json, "callers/1/ignored", false);
 	expect_keys(json, "coverage/endpoints/0",
 		    "namespace pod uid node address port start end listening serving existed "
-		    "watched unwatched place");
+		    "watched unwatched place here");
 	expect_text(json, "coverage/endpoints/0/existed/start", "2024-05-01T14:00:00.000000000Z");
 	expect_number(json, "coverage/endpoints/0/watched/0/seconds", 600);
 	expect_text(json, "coverage/endpoints/0/unwatched", NULL);

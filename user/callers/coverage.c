@@ -134,9 +134,11 @@ static bool is_of_the_node(const struct address *address)
 static int64_t existed_since(const struct report *report, const struct endpoint *endpoint)
 {
 	struct span window = window_of(report);
+	int64_t told = real_time(report, endpoint->since);
 
-	if (endpoint->since && endpoint->existed > window.since)
-		return oldest(endpoint->existed, real_time(report, endpoint->since));
+	/* after it was told: another clock, that is ahead */
+	if (endpoint->since && endpoint->existed > window.since && endpoint->existed < told)
+		return endpoint->existed;
 	return window.since;
 }
 

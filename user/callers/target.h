@@ -19,7 +19,8 @@ struct endpoint {
 	 */
 	uint64_t since;
 	uint64_t until;
-	/* since when the pod exists, by the API; ns since 1970, 0: not known */
+	/* since when its pod has been able to have the address, by the API; ns since 1970, 0: not
+	 * known */
 	int64_t existed;
 	/* The address was found in a network namespace of this node, at some time while it was
 	 * watched; of any address: always. The capture sets it. */

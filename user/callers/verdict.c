@@ -214,14 +214,31 @@ static void add_reason(struct verdict *verdict, enum reason_is is, enum verdict_
 		verdict->is = makes;
 }
 
+static struct verdict begin(const struct traffic *traffic, const struct verdict_options *options)
+{
+	struct verdict verdict = {.options = *options, .counted = traffic->callers};
+
+	if (options->count_probes)
+		tally_add(&verdict.counted, &traffic->probes);
+	return verdict;
+}
+
+bool verdict_is_traffic(const struct traffic *traffic, const struct verdict_options *options)
+{
+	const struct verdict verdict = begin(traffic, options);
+
+	for (int is = 0; is < REASON_ENDED_EARLY; is++)
+		if (is_traffic(is, &verdict, traffic))
+			return true;
+	return false;
+}
+
 void verdict_decide(struct verdict *verdict, const struct traffic *traffic,
 		    const struct coverage *coverage, const struct verdict_options *options)
 {
 	int64_t length = window_length(coverage);
 
-	*verdict = (struct verdict){.options = *options, .counted = traffic->callers};
-	if (options->count_probes)
-		tally_add(&verdict->counted, &traffic->probes);
+	*verdict = begin(traffic, options);
 	if (length > 0)
 		verdict->rate_below = 3 / (length / 1e9);
 	/* TRAFFIC outranks UNPROVEN, so its reasons come first */

@@ -37,6 +37,8 @@ static uint32_t up(void *arg, const struct kube_endpoint *endpoint)
 	size_t index = cluster->target->n_endpoints;
 	int r = target_append(cluster->target, &endpoint->address, endpoint->port, endpoint->pod);
 
+	if (!r)
+		cluster->target->endpoints[index].existed = endpoint->started;
 	if (!r && cluster->capture) {
 		cluster->target->endpoints[index].since = monotonic_ns();
 		r = capture_endpoint_add(cluster->capture, index);
@@ -249,6 +251,16 @@ int cluster_tick(struct cluster *cluster)
 		return 0;
 	kube_tick(cluster->kube, monotonic_ns());
 	return settle(cluster);
+}
+
+void cluster_finish(struct cluster *cluster)
+{
+	for (size_t i = 0; cluster->follows && i < cluster->target->n_endpoints; i++) {
+		struct endpoint *endpoint = &cluster->target->endpoints[i];
+
+		if (!endpoint->existed && endpoint->pod)
+			endpoint->existed = kube_started(cluster->kube, endpoint->pod->uid);
+	}
 }
 
 void cluster_close(struct cluster *cluster)

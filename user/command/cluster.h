@@ -45,6 +45,9 @@ int cluster_fd(const struct cluster *cluster);
 int cluster_run(struct cluster *cluster);
 int cluster_tick(struct cluster *cluster);
 
+/* At the end: what has been told meanwhile of endpoints that came. */
+void cluster_finish(struct cluster *cluster);
+
 /* After the ledger is gone. May be called twice. */
 void cluster_close(struct cluster *cluster);
 

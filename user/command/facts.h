@@ -6,14 +6,15 @@
 #include "../callers/coverage.h"
 #include "session.h"
 
-/* After session_finish(). What *facts points to is the session's. */
 struct facts {
 	struct coverage_facts facts;
-	/* private: */
+	/* private: what those point into, beside the session */
 	struct blind blind[COVERAGE_BLIND];
 	char unwatched[512];
-	char node[256];
+	char node[65]; /* utsname.nodename */
 };
+
+/* After session_finish(). `*facts` must not be moved, and the session outlive it. */
 void facts_make(struct facts *facts, const struct session *session);
 
 #endif

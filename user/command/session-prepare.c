@@ -111,6 +111,14 @@ static int make_target(struct session *session)
 	return session->options.target ? target_of_pods(session) : target_of_addresses(session);
 }
 
+/* What the node's own object says of it comes later, maybe. */
+static uint16_t kubelet_port(const struct session *session)
+{
+	uint16_t port = session->cluster.kube ? kube_kubelet_port(session->cluster.kube) : 0;
+
+	return port ? port : KUBELET_PORT;
+}
+
 static int open_capture(struct session *session)
 {
 	const struct cluster *cluster = &session->cluster;
@@ -120,7 +128,7 @@ static int open_capture(struct session *session)
 		.max_connections = session->options.max_connections,
 		.ring_size = session->options.ring_size,
 		.more_endpoints = cluster->follows ? MORE_ENDPOINTS : 0,
-		.kubelet_port = KUBELET_PORT,
+		.kubelet_port = session->kubelet_port,
 		.events = session->options.output == OUTPUT_JSONL,
 		.btf = session->options.btf,
 		.accept_hook = session->options.accept_hook,
@@ -172,5 +180,6 @@ int session_prepare(struct session *session)
 	session->ledger = ledger_new(session->options.max_callers);
 	if (!session->names || !session->ledger)
 		return session_fail(session, EX_OSERR, "out of memory");
+	session->kubelet_port = kubelet_port(session);
 	return open_capture(session);
 }

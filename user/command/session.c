@@ -107,6 +107,18 @@ static void drain(struct session *session)
 		session->end = SESSION_UNREAD;
 }
 
+/* The node's own word, as soon as there is one. */
+static int follow_kubelet(struct session *session)
+{
+	struct kube *kube = session->cluster.kube;
+	uint16_t port = kube ? kube_kubelet_port(kube) : 0;
+
+	if (!port || port == session->kubelet_port)
+		return 0;
+	session->kubelet_port = port;
+	return capture_kubelet_port(session->capture, port);
+}
+
 /* Refreshes if it is time, and sweeps if the last sweep's cost allows. */
 static int tick(struct session *session)
 {
@@ -116,6 +128,8 @@ static int tick(struct session *session)
 	if (start < session->next_refresh)
 		return 0;
 	r = cluster_tick(&session->cluster);
+	if (!r)
+		r = follow_kubelet(session);
 	if (r)
 		return r;
 	if (start >= session->next_sweep && (session->sweeps || capture_misses(session->capture))) {
@@ -312,7 +326,9 @@ int session_begin(struct session *session)
 	session->report.for_ns = session->options.for_ns;
 	session->report.max_callers = session->options.max_callers;
 	cluster_wait_for_names(&session->cluster);
-	r = refresh(session);
+	r = follow_kubelet(session);
+	if (!r)
+		r = refresh(session);
 	if (!r && session->options.output == OUTPUT_JSONL)
 		r = json_start(stdout, &session->report);
 	return r;
@@ -322,6 +338,8 @@ int session_finish(struct session *session)
 {
 	int r = capture_last_sweep(session->capture);
 
+	cluster_finish(&session->cluster);
+	session->intact = capture_intact(session->capture);
 	capture_stop(session->capture);
 	drain(session);
 	if (!r)

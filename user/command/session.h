@@ -60,10 +60,12 @@ struct session {
 	struct target target;
 	struct capture *capture;
 	struct heartbeat heartbeat;
+	bool intact; /* at the end all hooks were attached as at the beginning */
 	/* Set to 0: refresh with the next turn. */
 	uint64_t next_refresh;
 	/* private: */
 	int signals; /* as a descriptor */
+	uint16_t kubelet_port;
 	struct pods *pods;
 	struct names *names;
 	struct ledger *ledger;

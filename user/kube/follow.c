@@ -40,6 +40,9 @@ struct kube_follow {
 	struct pod_watch *pods;
 	/* by a Service */
 	struct kube_request *request;
+	char *version;                 /* of the Service, as it was read */
+	enum kube_confirmed unchanged; /* since: KUBE_CONFIRM_PENDING while it is read again */
+	char changed[512];             /* why that failed */
 	struct json_buffer_text {
 		char *at;
 		size_t length;
@@ -72,11 +75,16 @@ static void pod_changed(void *arg, const struct pod *pod)
 	size_t n_ports = follow->wanted.port ? 1 : pod->n_ports;
 	bool member = is_member(follow, pod);
 
-	if (member && !n_ports && !follow->service.note[0])
-		snprintf(
-			follow->service.note, sizeof(follow->service.note),
-			"Pod %s names no TCP port, and is not watched: say which it is, with --port",
+	if (member && !n_ports)
+		not_watched_add(
+			&follow->service.not_watched, NOT_WATCHED_NO_PORT,
+			"Pod %.100s names no TCP port, and is not watched: say which it is, with "
+			"--port",
 			pod->name.pod);
+	if (member && pod->other_port && !follow->wanted.port)
+		not_watched_add(&follow->service.not_watched, NOT_WATCHED_PROTOCOL,
+				"Not watched, since not TCP: port %u/%s of pod %.100s",
+				pod->other_port, pod->other_sctp ? "SCTP" : "UDP", pod->name.pod);
 	members_begin(follow->members, pod->name.uid);
 	for (size_t i = 0; member && i < pod->n_addresses; i++)
 		for (size_t j = 0; j < n_ports; j++)
@@ -146,6 +154,25 @@ static void take_slice(void *arg, enum kube_event event, const json_t *object)
 
 static int follow_slices(struct kube_follow *follow);
 
+/* Whether it is the Service that was read, and nobody has written to it since: another one of this
+ * name has another version, too. */
+static void compare_service(struct kube_follow *follow, const json_t *json)
+{
+	const char *version = service_text(json_object_get(json, "metadata"), "resourceVersion");
+
+	if (follow->unchanged != KUBE_CONFIRM_PENDING)
+		return;
+	if (*version && follow->version && !strcmp(version, follow->version)) {
+		follow->unchanged = KUBE_CONFIRM_DONE;
+		return;
+	}
+	follow->unchanged = KUBE_CONFIRM_FAILED;
+	snprintf(follow->changed, sizeof(follow->changed),
+		 "service %s in namespace %s was written to since it was read, and may have had "
+		 "other ports; begin again",
+		 follow->wanted.name, follow->namespace);
+}
+
 /* Not from within the watch itself: it is the one to be replaced. */
 static void next_source(void *arg)
 {
@@ -210,6 +237,13 @@ static void service_failed(struct kube_follow *follow, const struct kube_outcome
 {
 	const struct kube_collection services = {"", follow->namespace, "services", NULL};
 
+	if (outcome->status == 404 && follow->state == FOLLOW_ON) {
+		follow->unchanged = KUBE_CONFIRM_FAILED;
+		snprintf(follow->changed, sizeof(follow->changed),
+			 "service %s in namespace %s is gone", follow->wanted.name,
+			 follow->namespace);
+		return;
+	}
 	follow->status = outcome->status;
 	if (outcome->status == 404) {
 		snprintf(follow->error, sizeof(follow->error),
@@ -247,6 +281,13 @@ static void service_done(void *arg, const struct kube_outcome *outcome)
 	}
 	follow->error[0] = '\0';
 	follow->status = 0;
+	if (follow->state == FOLLOW_ON) {
+		compare_service(follow, json);
+		json_decref(json);
+		return;
+	}
+	follow->version =
+		strdup(service_text(json_object_get(json, "metadata"), "resourceVersion"));
 	if (service_read(&follow->service, json, follow->wanted.port, follow->error,
 			 sizeof(follow->error)))
 		fail(follow, follow->error);
@@ -265,6 +306,8 @@ static void ask_for_service(void *arg)
 	    asprintf(&path, "/api/v1/namespaces/%s/services/%s", follow->namespace, name) < 0)
 		path = NULL;
 	follow->request = path ? kube_get(follow->client, path, false, &ops, follow) : NULL;
+	if (follow->state == FOLLOW_ON)
+		kube_fresh(follow->request);
 	free(name);
 	free(path);
 	if (!follow->request)
@@ -272,6 +315,12 @@ static void ask_for_service(void *arg)
 }
 
 /* --- the follow --- */
+
+/* What tells the endpoints; NULL: nothing yet. */
+static struct kube_watch *followed_watch(const struct kube_follow *follow)
+{
+	return follow->pods ? pod_watch_watch(follow->pods) : follow->slices;
+}
 
 int kube_follow_new(struct kube_follow **out, struct kube_client *client,
 		    const struct kube_wish *wish, const struct kube_follow_ops *ops, void *arg,
@@ -327,6 +376,7 @@ void kube_follow_free(struct kube_follow *follow)
 	service_deinit(&follow->service);
 	free(follow->body.at);
 	free(follow->selector);
+	free(follow->version);
 	free(follow->namespace);
 	free(follow->what);
 	free(follow);
@@ -349,8 +399,7 @@ const char *kube_follow_error(const struct kube_follow *follow, uint64_t *since)
 
 long kube_follow_status(const struct kube_follow *follow)
 {
-	const struct kube_watch *watch =
-		follow->pods ? pod_watch_watch(follow->pods) : follow->slices;
+	const struct kube_watch *watch = followed_watch(follow);
 
 	return watch ? kube_watch_status(watch) : follow->status;
 }
@@ -366,9 +415,20 @@ size_t kube_follow_dialled(const struct kube_follow *follow, const uint16_t **po
 	return follow->service.n_dialled;
 }
 
+const struct not_watched *kube_follow_not_watched(const struct kube_follow *follow)
+{
+	return &follow->service.not_watched;
+}
+
 const char *kube_follow_note(const struct kube_follow *follow)
 {
-	return follow->service.note;
+	static const enum not_watched_code codes[] = {NOT_WATCHED_PROTOCOL, NOT_WATCHED_NO_PORT,
+						      NOT_WATCHED_NAME, NOT_WATCHED_TRUNCATED};
+	const char *text = "";
+
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]) && !*text; i++)
+		text = not_watched_text(&follow->service.not_watched, codes[i]);
+	return text;
 }
 
 void kube_follow_select(struct kube_follow *follow, const struct selectors *selectors)
@@ -383,8 +443,91 @@ void kube_follow_expire(struct kube_follow *follow, int64_t now)
 		pods_expire(pod_watch_pods(follow->pods), now);
 }
 
+static void note_left_out(struct kube_follow *follow)
+{
+	const struct kube_watch *watch = followed_watch(follow);
+	const char *damaged = follow->pods ? pod_watch_ever_damaged(follow->pods) : NULL;
+
+	if (watch && kube_watch_ever_left_out(watch))
+		not_watched_add(&follow->service.not_watched, NOT_WATCHED_TOO_LARGE,
+				"One of the %s was too large to be read, and may be of the target",
+				follow->pods ? "pods" : sources[follow->source].resource);
+	if (damaged)
+		not_watched_add(&follow->service.not_watched, NOT_WATCHED_UNREADABLE, "%.200s",
+				damaged);
+}
+
+static void note_pending(struct kube_follow *follow)
+{
+	const struct pods *pods = pod_watch_pods(follow->pods);
+
+	follow->service.not_watched.codes &= ~(uint32_t)NOT_WATCHED_PENDING;
+	for (const struct pod *pod = pods_next(pods, NULL); pod; pod = pods_next(pods, pod))
+		if (!pod->ended && !pod->n_addresses && is_member(follow, pod))
+			not_watched_add(&follow->service.not_watched, NOT_WATCHED_PENDING,
+					"Pod %.100s has no address yet, so that nobody can call it",
+					pod->name.pod);
+}
+
 void kube_follow_tick(struct kube_follow *follow)
 {
+	note_left_out(follow);
+	if (follow->pods)
+		note_pending(follow);
 	if (follow->slices)
 		members_check(follow->members);
+}
+
+/* --- the proof --- */
+
+const struct gaps *kube_follow_gaps(struct kube_follow *follow)
+{
+	struct kube_watch *watch = followed_watch(follow);
+
+	return watch ? kube_watch_gaps(watch) : NULL;
+}
+
+void kube_follow_confirm(struct kube_follow *follow)
+{
+	struct kube_watch *watch = followed_watch(follow);
+
+	if (follow->state != FOLLOW_ON || !watch)
+		return;
+	kube_watch_confirm(watch, true);
+	if (!follow->slices)
+		return;
+	follow->unchanged = KUBE_CONFIRM_PENDING;
+	/* one that was asked for before the call proves nothing */
+	kube_timer_stop(follow->client, &follow->timer);
+	kube_cancel(follow->request);
+	free(follow->body.at);
+	follow->body.at = NULL;
+	follow->body.length = 0;
+	ask_for_service(follow);
+}
+
+enum kube_confirmed kube_follow_confirmed(const struct kube_follow *follow, const char **why)
+{
+	const struct kube_watch *watch = followed_watch(follow);
+	enum kube_confirmed told;
+	uint64_t since;
+
+	*why = "";
+	if (follow->state != FOLLOW_ON || !watch) {
+		*why = kube_follow_error(follow, &since);
+		*why = *why ? *why : "the API has not told the endpoints of the target";
+		return KUBE_CONFIRM_FAILED;
+	}
+	told = kube_watch_confirmed(watch, why);
+	if (!follow->slices || told == KUBE_CONFIRM_FAILED || told == KUBE_CONFIRM_NONE)
+		return told;
+	if (follow->unchanged == KUBE_CONFIRM_FAILED) {
+		*why = follow->changed;
+		return KUBE_CONFIRM_FAILED;
+	}
+	if (told != KUBE_CONFIRM_PENDING && follow->unchanged == KUBE_CONFIRM_PENDING) {
+		*why = follow->error[0] ? follow->error : "the API has not told the Service again";
+		return KUBE_CONFIRM_PENDING;
+	}
+	return told;
 }

@@ -17,6 +17,8 @@
 #include "../callers/address.h"
 #include "../callers/who.h"
 #include "client.h"
+#include "not-watched.h"
+#include "watch.h"
 
 struct kube_wish {
 	const char *what;      /* "svc/NAME" …; NULL: by selector */
@@ -30,6 +32,8 @@ struct kube_endpoint {
 	struct address address;
 	uint16_t port;
 	const struct pod_name *pod;
+	int64_t started; /* its pod (status.startTime, ns since 1970): it has had no address before,
+			    and could not be called; 0: not known (yet) */
 };
 
 struct kube_follow_ops {
@@ -74,8 +78,23 @@ const struct pods *kube_follow_pods(const struct kube_follow *follow);
  * how many. */
 size_t kube_follow_dialled(const struct kube_follow *follow, const uint16_t **ports);
 
-/* A sentence on what of the target is not watched (a UDP port, for example); "": nothing. */
+/* What of the target is not watched, as a mask of codes; those of one moment as of the last
+ * kube_follow_tick(). Valid as long as the follow. */
+const struct not_watched *kube_follow_not_watched(const struct kube_follow *follow);
+
+/* The first of its sentences that nothing else tells (kube_follow_error()); "": nothing. */
 const char *kube_follow_note(const struct kube_follow *follow);
+
+/* When what tells the endpoints did not stand: kube_watch_gaps(). NULL: nothing tells them yet. */
+const struct gaps *kube_follow_gaps(struct kube_follow *follow);
+
+/*
+ * Begins the proof that all that was written before was told: kube_watch_confirm(), with a list. Of
+ * a Service it is also seen whether that itself was written to since it was read: its ports would
+ * be others. Not from within ops.
+ */
+void kube_follow_confirm(struct kube_follow *follow);
+enum kube_confirmed kube_follow_confirmed(const struct kube_follow *follow, const char **why);
 
 /* As pods_select(), before the first kube_run(). */
 void kube_follow_select(struct kube_follow *follow, const struct selectors *selectors);

@@ -5,7 +5,7 @@
 
 void gaps_begin(struct gaps *gaps, uint64_t since)
 {
-	struct gap *last = gaps->n ? &gaps->at[gaps->n - 1] : NULL;
+	struct watch_gap *last = gaps->n ? &gaps->at[gaps->n - 1] : NULL;
 
 	if (gaps->open)
 		return;
@@ -15,7 +15,7 @@ void gaps_begin(struct gaps *gaps, uint64_t since)
 		last->until = 0;
 		return;
 	}
-	gaps->at[gaps->n++] = (struct gap){.since = since};
+	gaps->at[gaps->n++] = (struct watch_gap){.since = since};
 }
 
 void gaps_why(struct gaps *gaps, const char *why)
@@ -26,7 +26,7 @@ void gaps_why(struct gaps *gaps, const char *why)
 
 void gaps_lost(struct gaps *gaps, uint64_t told)
 {
-	struct gap *gap;
+	struct watch_gap *gap;
 
 	gaps_begin(gaps, told);
 	gap = &gaps->at[gaps->n - 1];
@@ -37,7 +37,7 @@ void gaps_lost(struct gaps *gaps, uint64_t told)
 
 void gaps_end(struct gaps *gaps, uint64_t until)
 {
-	struct gap *gap = &gaps->at[gaps->n - 1];
+	struct watch_gap *gap = &gaps->at[gaps->n - 1];
 
 	if (!gaps->open)
 		return;

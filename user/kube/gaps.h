@@ -15,7 +15,7 @@
 /* A bridged gap that is shorter is none: each watch ends some time, and the next begins. */
 #define GAP_BRIEF_NS (3 * UINT64_C(1000000000))
 
-struct gap {
+struct watch_gap {
 	uint64_t since; /* CLOCK_MONOTONIC ns */
 	uint64_t until; /* 0: still */
 	bool lost;      /* of one that is still open: it can't be bridged any more */
@@ -24,7 +24,7 @@ struct gap {
 
 /* Starts as all zero. */
 struct gaps {
-	struct gap at[GAPS_MAX];
+	struct watch_gap at[GAPS_MAX];
 	size_t n;
 	bool open; /* at[n - 1] is still */
 };

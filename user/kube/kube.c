@@ -21,6 +21,9 @@
 /* Pods that ended long ago are forgotten this often. */
 #define EXPIRE_NS (60 * UINT64_C(1000000000))
 
+/* So long it is waited for whether what a Service dropped has ended. */
+#define ENDS_NS (15 * UINT64_C(1000000000))
+
 struct kube {
 	struct kube_access *access;
 	struct kube_client *client;
@@ -37,6 +40,7 @@ struct kube {
 	struct lookups *lookups; /* NULL: all pods are watched */
 	bool moved;
 	const struct selectors *selectors;
+	uint64_t confirmed_at; /* kube_confirm(), CLOCK_MONOTONIC ns; 0: not yet */
 	struct kube_follow *follow;
 	struct kube_follow_ops ops;
 	void *arg;
@@ -250,8 +254,11 @@ void kube_tick(struct kube *kube, uint64_t now)
 static uint32_t target_up(void *arg, const struct kube_endpoint *endpoint)
 {
 	struct kube *kube = arg;
+	struct kube_endpoint known = *endpoint;
 
-	return kube->ops.up(kube->arg, endpoint);
+	if (known.pod)
+		known.started = kube_started(kube, known.pod->uid);
+	return kube->ops.up(kube->arg, &known);
 }
 
 static void target_down(void *arg, uint32_t id)
@@ -292,14 +299,88 @@ const struct kube_follow *kube_followed(const struct kube *kube)
 	return kube->follow;
 }
 
-/* --- names --- */
-
 /* The pods of the target's namespace, if they are known apart: they may be all that may be asked
  * for. */
 static const struct pods *target_pods(const struct kube *kube)
 {
 	return kube->follow ? kube_follow_pods(kube->follow) : NULL;
 }
+
+int64_t kube_started(const struct kube *kube, const char *uid)
+{
+	const struct pods *more = target_pods(kube);
+	const struct pod *pod = pods_find(pod_watch_pods(kube->pods), uid);
+
+	if (!pod && more)
+		pod = pods_find(more, uid);
+	return pod ? pod->started : 0;
+}
+
+/* Of a Service the pods tell whether what it dropped has ended. */
+static struct kube_watch *ends_watch(const struct kube *kube)
+{
+	return kube->follow && !target_pods(kube) ? pod_watch_watch(kube->pods) : NULL;
+}
+
+static size_t add_blind(const struct gaps *gaps, bool ends, struct kube_blind *out, size_t n,
+			size_t max)
+{
+	for (size_t i = 0; gaps && i < gaps->n; i++, n++) {
+		const struct watch_gap *gap = &gaps->at[i];
+
+		if (n < max)
+			out[n] = (struct kube_blind){gap->since, gap->until, gap->lost, ends,
+						     gap->why};
+	}
+	return n;
+}
+
+size_t kube_blind(const struct kube *kube, struct kube_blind *out, size_t max)
+{
+	struct kube_watch *ends = ends_watch(kube);
+	size_t n = 0;
+
+	if (kube->follow)
+		n = add_blind(kube_follow_gaps(kube->follow), false, out, n, max);
+	if (ends)
+		n = add_blind(kube_watch_gaps(ends), true, out, n, max);
+	return n;
+}
+
+void kube_confirm(struct kube *kube)
+{
+	struct kube_watch *ends = ends_watch(kube);
+
+	if (!kube->follow)
+		return;
+	kube->confirmed_at = monotonic_ns();
+	kube_follow_confirm(kube->follow);
+	if (ends)
+		kube_watch_confirm(ends, false);
+}
+
+enum kube_confirmed kube_confirmed(const struct kube *kube, const char **why)
+{
+	const struct kube_watch *ends = ends_watch(kube);
+	enum kube_confirmed target, ended;
+	const char *why_ends;
+
+	*why = "nothing is followed";
+	if (!kube->follow || !kube->confirmed_at)
+		return KUBE_CONFIRM_NONE;
+	target = kube_follow_confirmed(kube->follow, why);
+	if ((target != KUBE_CONFIRM_DONE && target != KUBE_CONFIRM_COPY) || !ends)
+		return target;
+	ended = kube_watch_confirmed(ends, &why_ends);
+	if (ended == KUBE_CONFIRM_DONE || ended == KUBE_CONFIRM_COPY)
+		return target;
+	*why = why_ends;
+	if (ended == KUBE_CONFIRM_PENDING && monotonic_ns() - kube->confirmed_at < ENDS_NS)
+		return ended;
+	return KUBE_CONFIRM_BUT_ENDS;
+}
+
+/* --- names --- */
 
 struct kube_owner kube_by_address(struct kube *kube, const struct address *address, int64_t when)
 {

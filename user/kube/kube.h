@@ -45,6 +45,60 @@ int kube_target(struct kube *kube, const struct kube_wish *wish, const struct ku
 /* NULL: there is no kube_target(). */
 const struct kube_follow *kube_followed(const struct kube *kube);
 
+/*
+ * When the target's endpoints could come and go without being told at once, since kube_target().
+ *
+ *	lost 0, ends 0   what came and went then was told afterwards: late
+ *	lost 1, ends 0   what came and went then was never told, if anything did
+ *	ends 1           of a Service that dropped an endpoint then it is not known whether its pod
+ *	                 had ended: it may have run, and been called, after it was no longer watched
+ *
+ * Where a watch began it is lost until the first list: see that it is before the window. A gap that
+ * is lost begins when something was told last.
+ */
+struct kube_blind {
+	uint64_t since; /* CLOCK_MONOTONIC ns */
+	uint64_t until; /* 0: still */
+	bool lost;
+	bool ends;
+	const char *why; /* a sentence; "": none */
+};
+/* Returns how many, at most GAPS_MAX of each watch; at most `max` are written. Valid until
+ * kube_run(). */
+size_t kube_blind(const struct kube *kube, struct kube_blind *out, size_t max);
+
+/*
+ * At the end of the window: begins the proof that all was told of the target that the API had when
+ * this was called (watch.h tells how, and where that ends). To be called outside of ops; kube_run()
+ * goes on with it, and endpoints come and go by it as usual.
+ *
+ * Nothing came and went untold in a window, where all of these are so:
+ *
+ *	- kube_target() was FOLLOW_ON before the window began
+ *	- kube_confirm() was called when it had ended, and kube_confirmed() is KUBE_CONFIRM_DONE; or
+ *	  KUBE_CONFIRM_COPY, where the copy of its store that the API server keeps is believed to
+ *have been up to date; or KUBE_CONFIRM_BUT_ENDS, where no endpoint went down in the window
+ *	- no kube_blind() that is lost, and does not only concern ends, reaches into the window
+ *	- no endpoint went down within one that concerns ends and is lost, or still open
+ *	- kube_follow_not_watched() has nothing but NOT_WATCHED_PENDING
+ *
+ * Endpoints that come up in between (also after kube_confirm()) were there since their pod started,
+ * or the watch was blind, and not watched before they came up. What the proof is of: that these are
+ * the endpoints by the API. That a Service's EndpointSlices have all its pods is its controller's
+ * word.
+ */
+void kube_confirm(struct kube *kube);
+
+/*
+ * *why: of all but KUBE_CONFIRM_DONE a sentence; valid until kube_run(). Seconds go by until it is
+ * no longer pending: servers send a bookmark about 3 s after the question, and where that is out of
+ * date another after 6 s more. The caller sets the limit, 30 s, say.
+ */
+enum kube_confirmed kube_confirmed(const struct kube *kube, const char **why);
+
+/* When the pod with this UID started (status.startTime, ns since 1970); 0: not known. */
+int64_t kube_started(const struct kube *kube, const char *uid);
+
 /* What is known of an address. */
 enum kube_address {
 	KUBE_POD,     /* `pod` */

@@ -71,6 +71,10 @@ static void read_port(struct reader *reader, const json_t *entry, struct pod *po
 			    "ports.containerPort is not a port: %" JSON_INTEGER_FORMAT, port);
 	else if (!*protocol || !strcmp(protocol, "TCP"))
 		add_port(reader, pod, port);
+	else if (!pod->other_port) {
+		pod->other_port = (uint16_t)port;
+		pod->other_sctp = !strcmp(protocol, "SCTP");
+	}
 }
 
 /* An init container is gone once the pod runs, but for a sidecar. */
@@ -113,6 +117,7 @@ static void read_spec(struct reader *reader, const json_t *spec, struct pod *pod
 	pod->name.node = field_text(reader, spec, "spec.nodeName");
 	pod->host_network = field_bool(reader, spec, "spec.hostNetwork");
 	pod->n_ports = 0;
+	pod->other_port = 0;
 	read_containers(reader, spec, "spec.containers", false, pod);
 	read_containers(reader, spec, "spec.initContainers", true, pod);
 }

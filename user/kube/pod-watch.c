@@ -149,7 +149,7 @@ struct pods *pod_watch_pods(const struct pod_watch *watch)
 	return watch->pods;
 }
 
-const struct kube_watch *pod_watch_watch(const struct pod_watch *watch)
+struct kube_watch *pod_watch_watch(const struct pod_watch *watch)
 {
 	return watch->watch;
 }
@@ -157,6 +157,11 @@ const struct kube_watch *pod_watch_watch(const struct pod_watch *watch)
 bool pod_watch_left_out(const struct pod_watch *watch)
 {
 	return watch->damaged || kube_watch_left_out(watch->watch);
+}
+
+const char *pod_watch_ever_damaged(const struct pod_watch *watch)
+{
+	return watch->why[0] ? watch->why : NULL;
 }
 
 const char *pod_watch_trouble(const struct pod_watch *watch, uint64_t *since)

@@ -25,10 +25,13 @@ struct pod_watch *pod_watch_new(struct kube_client *client, const char *namespac
 void pod_watch_free(struct pod_watch *watch);
 
 struct pods *pod_watch_pods(const struct pod_watch *watch);
-const struct kube_watch *pod_watch_watch(const struct pod_watch *watch);
+struct kube_watch *pod_watch_watch(const struct pod_watch *watch);
 
 /* There are objects that are not in the store: too large, or no pods. */
 bool pod_watch_left_out(const struct pod_watch *watch);
+
+/* Why the first object, of all at any time, could not be read as a pod; NULL: all could. */
+const char *pod_watch_ever_damaged(const struct pod_watch *watch);
 
 /* As kube_watch_trouble(); or that there are objects which can't be read as a pod, and why the
  * first one can't. */

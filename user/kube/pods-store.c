@@ -267,6 +267,8 @@ int pods_put(struct pods *pods, const struct pod_item *item, int64_t now)
 	pod = &stored->pod;
 	stored->list = pods->list;
 	pod->name.node = node;
+	pod->other_port = item->pod.other_port;
+	pod->other_sctp = item->pod.other_sctp;
 	pod->name.selected = selectors_match(pods->selectors, item->labels);
 	if (!pod->started)
 		pod->started = item->pod.started;

@@ -24,9 +24,11 @@ struct pod {
 	 * that stay (restartPolicy Always), no duplicates */
 	uint16_t *ports;
 	size_t n_ports;
-	int64_t started;   /* status.startTime, ns since 1970, UTC; 0: not given */
-	int64_t ended;     /* completed or deleted, likewise; 0: not yet */
-	bool host_network; /* shares the node's address: never found by address */
+	uint16_t other_port; /* the first containerPort that is not TCP; 0: all are */
+	bool other_sctp;     /* that one is SCTP, not UDP */
+	int64_t started;     /* status.startTime, ns since 1970, UTC; 0: not given */
+	int64_t ended;       /* completed or deleted, likewise; 0: not yet */
+	bool host_network;   /* shares the node's address: never found by address */
 };
 
 struct pods;

@@ -27,19 +27,21 @@ static bool is_tcp(const json_t *port)
 
 static void note_other_ports(struct service *service, const json_t *ports)
 {
+	char text[200] = "";
 	size_t i, length;
 	json_t *port;
 
 	json_array_foreach (ports, i, port) {
 		if (is_tcp(port))
 			continue;
-		length = strlen(service->note);
-		snprintf(service->note + length, sizeof(service->note) - length,
-			 "%s%" JSON_INTEGER_FORMAT "/%s",
-			 length ? ", " : "Not watched, since not TCP: port ",
-			 json_integer_value(json_object_get(port, "port")),
+		length = strlen(text);
+		snprintf(text + length, sizeof(text) - length, "%s%" JSON_INTEGER_FORMAT "/%s",
+			 length ? ", " : "", json_integer_value(json_object_get(port, "port")),
 			 service_text(port, "protocol"));
 	}
+	if (*text)
+		not_watched_add(&service->not_watched, NOT_WATCHED_PROTOCOL,
+				"Not watched, since not TCP: port %s", text);
 }
 
 static void add_dialled(struct service *service, const json_t *port, const char *key)
@@ -143,8 +145,11 @@ static void add(struct service *service, const char *address_text, const json_t 
 	json_t *port;
 	size_t i;
 
-	if (address_parse(address_text, &address))
+	if (address_parse(address_text, &address)) {
+		not_watched_add(&service->not_watched, NOT_WATCHED_UNREADABLE,
+				"Not watched: an endpoint whose address can't be read");
 		return;
+	}
 	if (service->portless && wanted)
 		members_add(members, &address, wanted, pod);
 	json_array_foreach (ports, i, port)
@@ -154,14 +159,41 @@ static void add(struct service *service, const char *address_text, const json_t 
 				    pod);
 }
 
+/* A slice names its ports for all its endpoints, or none, which means all ports that there are; so
+ * does a port without a number. */
+static void note_no_port(struct service *service, const json_t *object, const json_t *ports,
+			 uint16_t wanted)
+{
+	bool numbers = json_array_size(ports);
+	json_t *port;
+	size_t i;
+
+	json_array_foreach (ports, i, port)
+		numbers = numbers && json_is_integer(json_object_get(port, "port"));
+	if (!wanted && !numbers)
+		not_watched_add(&service->not_watched, NOT_WATCHED_NO_PORT,
+				"EndpointSlice %.80s does not tell on which port its endpoints "
+				"listen, and they are not watched: say which it is, with --port",
+				service_text(json_object_get(object, "metadata"), "name"));
+}
+
 static void take_slice(struct service *service, const json_t *slice, uint16_t wanted,
 		       struct members *members)
 {
 	const json_t *ports = json_object_get(slice, "ports");
+	const json_t *endpoints = json_object_get(slice, "endpoints");
 	json_t *endpoint, *address;
 	size_t i, j;
 
-	json_array_foreach (json_object_get(slice, "endpoints"), i, endpoint) {
+	if (json_array_size(endpoints) && !strcmp(service_text(slice, "addressType"), "FQDN")) {
+		not_watched_add(&service->not_watched, NOT_WATCHED_NAME,
+				"Not watched: EndpointSlice %.80s has names in place of addresses",
+				service_text(json_object_get(slice, "metadata"), "name"));
+		return;
+	}
+	if (json_array_size(endpoints))
+		note_no_port(service, slice, ports, wanted);
+	json_array_foreach (endpoints, i, endpoint) {
 		const char *node = service_text(endpoint, "nodeName");
 		const struct pod_name *pod;
 
@@ -192,9 +224,16 @@ static void take_subset(struct service *service, const json_t *subset, const cha
 void service_take(struct service *service, const json_t *object, uint16_t wanted,
 		  struct members *members)
 {
+	const json_t *annotations =
+		json_object_get(json_object_get(object, "metadata"), "annotations");
 	json_t *subset;
 	size_t i;
 
+	if (!strcmp(service_text(annotations, "endpoints.kubernetes.io/over-capacity"),
+		    "truncated"))
+		not_watched_add(&service->not_watched, NOT_WATCHED_TRUNCATED,
+				"The Endpoints object has not all endpoints: there are more than "
+				"1000");
 	take_slice(service, object, wanted, members);
 	json_array_foreach (json_object_get(object, "subsets"), i, subset) {
 		take_subset(service, subset, "addresses", wanted, members);

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "not-watched.h"
+
 struct members;
 
 /* Starts as all zero. */
@@ -19,7 +21,7 @@ struct service {
 	/* what its callers may dial in place of the endpoints' own: its ports and node ports */
 	uint16_t dialled[64];
 	size_t n_dialled;
-	char note[512]; /* what of it is not watched */
+	struct not_watched not_watched;
 };
 
 /*
@@ -31,7 +33,7 @@ int service_read(struct service *service, const json_t *json, uint16_t port, cha
 void service_deinit(struct service *service);
 
 /* Adds to the members what an EndpointSlice or Endpoints object has. What makes no sense is left
- * out. */
+ * out, and noted as not watched. */
 void service_take(struct service *service, const json_t *object, uint16_t port,
 		  struct members *members);
 

@@ -182,6 +182,7 @@ void footer_print_totals(FILE *file, const struct report *report,
 {
 	struct caller_counts counts;
 	struct open_counts open;
+	uint64_t active;
 	char text[256];
 
 	sum_all(report, &counts, &open);
@@ -190,12 +191,12 @@ void footer_print_totals(FILE *file, const struct report *report,
 	    ", accepted %" PRIu64 ", open %" PRIu64 "%s",
 	    report->attributed + report->unattributed, report->attributed, report->unattributed,
 	    report->accepted, report->open, describe_open(report, &open, text, sizeof(text)));
-	if (open.old_active)
+	active = open.old_active + counts.old_active;
+	if (active)
 		say(file, options, false,
-		    "%" PRIu64 " %s that %s open before %s carried data since.", open.old_active,
-		    say_plural(open.old_active, "connection", "connections"),
-		    say_plural(open.old_active, "was", "were"),
-		    say_plural(open.old_active, "has", "have"));
+		    "%" PRIu64 " %s that %s open before %s carried data since.", active,
+		    say_plural(active, "connection", "connections"),
+		    say_plural(active, "was", "were"), say_plural(active, "has", "have"));
 	print_attempts(file, report, options);
 	print_queues(file, report, options);
 }

@@ -143,10 +143,10 @@ json_t *json_connections(const struct report *report, const struct caller_counts
 		(json_int_t)counts->pending, "closed", (json_int_t)counts->closed, "resets",
 		(json_int_t)counts->resets, "open_seconds", json_seconds(counts->open_time),
 		"untracked", (json_int_t)counts->untracked, "old", (json_int_t)counts->old,
-		"old_open", (json_int_t)open->old, "old_active", (json_int_t)open->old_active,
-		"waiting", (json_int_t)open->waiting, "waiting_since",
-		json_time(report, open->waiting_since), "idle_since",
-		json_time(report, open->quiet_since));
+		"old_open", (json_int_t)open->old, "old_active",
+		(json_int_t)(open->old_active + counts->old_active), "waiting",
+		(json_int_t)open->waiting, "waiting_since", json_time(report, open->waiting_since),
+		"idle_since", json_time(report, open->quiet_since));
 }
 
 static json_t *json_pods(const struct caller *caller)

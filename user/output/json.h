@@ -11,9 +11,9 @@
  * `name` is the workload, or the node of a caller that is one; null if neither is known.
  * - connections: closed; resets (of closed: ended by an error or a reset); open_seconds (that the
  *   closed ones were open, in all); untracked (counted, but not followed); old (were open before
- *   the window); old_open (and still are); old_active (and carried data since); waiting (in the
- *   accept queue); waiting_since (of the one waiting longest); idle_since (of the one idle
- * longest).
+ *   the window); old_open (and still are); old_active (of old: carried data since, open still or
+ * not); waiting (in the accept queue); waiting_since (of the one waiting longest); idle_since (of
+ * the one idle longest).
  * - others: connections, bytes_received and bytes_sent of those whose caller is not known.
  * - callers[]: ignored (an option --ignore takes it out of the verdict).
  * - totals: old, open; kernel_opened (the kernel's own total: equals opened at the end).

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+#include "facts.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+/* As notes.c has it: by the API, else as it was given, else the host's name. */
+static void add_node(struct facts *facts, const struct session *session)
+{
+	struct utsname name;
+
+	if (session->cluster.kube) {
+		facts->facts.node = kube_node(session->cluster.kube);
+	} else if (session->options.node) {
+		facts->facts.node = session->options.node;
+	} else if (!uname(&name)) {
+		snprintf(facts->node, sizeof(facts->node), "%s", name.nodename);
+		facts->facts.node = facts->node;
+	}
+}
+
+/* --- what of the target is not watched --- */
+
+static void add_unwatched(struct facts *facts, const struct session *session)
+{
+	static const struct {
+		enum not_watched_code code;
+		enum unwatched is;
+	} codes[] = {
+		{NOT_WATCHED_PROTOCOL, UNWATCHED_PROTOCOL},
+		{NOT_WATCHED_NO_PORT, UNWATCHED_NO_PORT},
+		{NOT_WATCHED_TOO_LARGE, UNWATCHED_TOO_LARGE},
+		/* nor could these be taken as what they are */
+		{NOT_WATCHED_NAME, UNWATCHED_TOO_LARGE},
+		{NOT_WATCHED_UNREADABLE, UNWATCHED_TOO_LARGE},
+		{NOT_WATCHED_TRUNCATED, UNWATCHED_TOO_LARGE},
+	};
+	const struct not_watched *not_watched =
+		kube_follow_not_watched(kube_followed(session->cluster.kube));
+	size_t length = 0;
+
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+		const char *text = not_watched_text(not_watched, codes[i].code);
+
+		if (!*text)
+			continue;
+		facts->facts.unwatched |= codes[i].is;
+		if (length < sizeof(facts->unwatched))
+			length += (size_t)snprintf(facts->unwatched + length,
+						   sizeof(facts->unwatched) - length, "%s%s",
+						   length ? "; " : "", text);
+	}
+	facts->facts.unwatched_text = facts->unwatched;
+	if (session->cluster.unwatched)
+		facts->facts.unwatched |= UNWATCHED_NO_ROOM;
+}
+
+/* --- what the API did not tell --- */
+
+/* What was dropped from the target in the window may have run on. */
+static bool any_went(const struct session *session)
+{
+	for (size_t i = 0; i < session->target.n_endpoints; i++)
+		if (session->target.endpoints[i].until > session->report.start_ns)
+			return true;
+	return false;
+}
+
+static void add_blind(struct facts *facts, const struct session *session)
+{
+	struct kube_blind all[2 * GAPS_MAX];
+	size_t n = kube_blind(session->cluster.kube, all, sizeof(all) / sizeof(all[0]));
+	bool went = any_went(session);
+
+	for (size_t i = 0; i < n; i++) {
+		struct blind *blind = &facts->blind[facts->facts.n_blind];
+
+		/* before the window, or of no concern */
+		if ((all[i].until && all[i].until <= session->report.start_ns) ||
+		    (all[i].ends && !went))
+			continue;
+		if (facts->facts.n_blind == COVERAGE_BLIND) {
+			facts->facts.more_blind++;
+			continue;
+		}
+		facts->facts.n_blind++;
+		blind->span = (struct span){(int64_t)all[i].since, (int64_t)all[i].until};
+		blind->bridged = all[i].until && !all[i].lost;
+		snprintf(blind->text, sizeof(blind->text), "%s", all[i].why);
+	}
+	facts->facts.blind = facts->blind;
+}
+
+/* What the server's own copy of its store had is taken for what there was: servers before 1.31 may
+ * not know better, and kube/watch.h tells where that ends. */
+static void add_confirmation(struct facts *facts, const struct session *session)
+{
+	const char *why = "";
+	enum kube_confirmed confirmed = kube_confirmed(session->cluster.kube, &why);
+
+	facts->facts.confirmed = confirmed == KUBE_CONFIRM_DONE || confirmed == KUBE_CONFIRM_COPY ||
+				 (confirmed == KUBE_CONFIRM_BUT_ENDS && !any_went(session));
+	facts->facts.unconfirmed = confirmed == KUBE_CONFIRM_NONE ? "it was not asked" : why;
+}
+
+void facts_make(struct facts *facts, const struct session *session)
+{
+	const struct heartbeat *heartbeat = &session->heartbeat;
+
+	*facts = (struct facts){.facts = {.node = "",
+					  .from = session->cluster.follows  ? ENDPOINTS_FOLLOWED
+						  : session->options.target ? ENDPOINTS_FILE
+									    : ENDPOINTS_NAMED,
+					  .unwatched_text = "",
+					  .gaps = heartbeat->gaps,
+					  .n_gaps = heartbeat->n,
+					  .more_gaps = heartbeat->more,
+					  .unconfirmed = "",
+					  .intact = session->intact}};
+	add_node(facts, session);
+	if (!session->cluster.follows)
+		return;
+	add_unwatched(facts, session);
+	add_blind(facts, session);
+	add_confirmation(facts, session);
+}
