@@ -755,7 +755,7 @@ server_restart() {
   # What the dead program leaves behind would hold the namespace for minutes.
   in_pod s sysctl -qw net.ipv4.tcp_orphan_retries=1
   server_start s
-  client_start stale c --to 100.96.0.2 --mode hold --send-on "$T/go" --send 10
+  client_start stale c --to 100.96.0.2 --mode hold --send-on "$T/go" --send 10 --hold-until "$T/go"
   client_ready stale
   server_wait s accepted 1
   in_pod node ip -n s link set eth0 down
