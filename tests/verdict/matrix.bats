@@ -945,7 +945,7 @@ LIST
 @test "a pod by name, from a list, nobody calls: UNPROVEN, since a list may be out of date" {
   echo "buffer session-aaaaa 100.96.0.2" | pods_file >"$T/pods.json"
   server_start s
-  verify_start -n buffer pod/session-aaaaa --pods "$T/pods.json" --for 1s
+  verify_start -n buffer pod/session-aaaaa --pods "$T/pods.json" --node node-a --for 1s
   verify_wait 2 UNPROVEN endpoints-not-followed
   reasons_are endpoints-not-followed
 }
@@ -959,19 +959,19 @@ LIST
   server_start s
   server_start twin
   client_prepare wrong c --to 100.96.0.5 --connections 50
-  verify_start -n buffer pod/session-aaaaa --pods "$T/pods.json" --for 1s
+  verify_start -n buffer pod/session-aaaaa --pods "$T/pods.json" --node node-a --for 1s
   client_go wrong
   no_traffic
   same opened "$(total opened)" 0
 }
 
-@test "a pod by name that is on another node, by a list: UNPROVEN" {
+@test "a pod by name whose address is nowhere on this node: UNPROVEN" {
   pods_file >"$T/pods.json" <<'LIST'
 buffer session-5d4f8c7b9-aaaaa 100.96.0.2 session
 buffer session-5d4f8c7b9-bbbbb 100.99.0.2 session
 LIST
   server_start s
-  verify_start -n buffer deploy/session --pods "$T/pods.json" --for 1s
+  verify_start -n buffer deploy/session --pods "$T/pods.json" --node node-a --for 1s
   verify_wait 2 UNPROVEN endpoint-not-found
   jq -e 'any(.verdict.reasons[]; .text | test("session-5d4f8c7b9-bbbbb"))' "$T/out.json"
 }
