@@ -308,6 +308,24 @@ teardown() {
   called_within
 }
 
+# What was done by the end that the window gives itself is counted; what began after it may be, for as long as it takes
+# to stop.
+@test "a call each millisecond, across the end of the window: TRAFFIC, with those of the window" {
+  server_start s
+  client_line ticks c --to 100.96.0.2 --every 1 --connections 1400
+  verify_start "${TARGET[@]}" --for 1s
+  verify_wait 1 TRAFFIC connections-opened
+  client_wait ticks
+  called "$T/times.ticks" | jq -s -c --slurpfile out "$T/out.json" "$JQ_TIME"'
+    ($out[0].window | [.start, .end] | map(us)) as [$open, $close]
+    | {within: map(select(.begun >= $open and .done + 2000 <= $close)) | length,
+       opened: $out[0].totals.opened, in_all: length}' >"$T/ticks"
+  jq -e '.within <= .opened' "$T/ticks" || {
+    cat "$T/ticks" >&2
+    return 1
+  }
+}
+
 # called_within: by the callers' own times all of it lies in the window.
 called_within() {
   called "$T"/times.* | jq -e -s --slurpfile out "$T/out.json" "$JQ_TIME"'

@@ -23,7 +23,7 @@ TESTS_RANDOM=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 # Microseconds: a server may be so much later than its client to know of a connection, and the document later than the
 # end of its window.
-BEFORE_END=20000
+BEFORE_END=10000
 AFTER_END=100000
 
 # Drawing -------------------------------------------------------------------------------------------
