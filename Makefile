@@ -115,10 +115,10 @@ $(API): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/api/*.c))
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -o $@ $^ -lz
 
-.PHONY: test test-unit test-cli test-node test-api test-programs
+.PHONY: test test-unit test-cli test-node test-api test-verdict-short test-programs
 test:
 	$(Q)scripts/deps.sh build test
-	$(Q)$(MAKE) --no-print-directory --keep-going test-unit test-cli test-node test-api
+	$(Q)$(MAKE) --no-print-directory --keep-going test-unit test-cli test-node test-api test-verdict-short
 
 test-programs: $(BUILD)/whocalls $(LOAD)
 	@:
@@ -135,6 +135,22 @@ test-node: test-programs
 test-api: test-programs $(API)
 	$(Q)WHOCALLS=$(abspath $(BUILD)/whocalls) LOAD=$(abspath $(LOAD)) API=$(abspath $(API)) \
 		scripts/run-bats.sh tests/api
+
+# That no verdict is wrong: all rows of the fault matrix, and RUNS that are drawn from a SEED; and of both a few.
+.PHONY: test-verdict test-verdict-matrix test-verdict-random
+test-verdict:
+	$(Q)scripts/deps.sh build test
+	$(Q)$(MAKE) --no-print-directory --keep-going test-verdict-matrix test-verdict-random
+
+test-verdict-matrix: test-programs
+	$(Q)WHOCALLS=$(abspath $(BUILD)/whocalls) LOAD=$(abspath $(LOAD)) scripts/run-bats.sh tests/verdict
+
+test-verdict-random: test-programs
+	$(Q)WHOCALLS=$(abspath $(BUILD)/whocalls) LOAD=$(abspath $(LOAD)) tests/verdict/random.sh
+
+test-verdict-short: test-programs
+	$(Q)WHOCALLS=$(abspath $(BUILD)/whocalls) LOAD=$(abspath $(LOAD)) scripts/run-bats.sh tests/verdict --filter-tags short
+	$(Q)WHOCALLS=$(abspath $(BUILD)/whocalls) LOAD=$(abspath $(LOAD)) RUNS=$${RUNS:-12} tests/verdict/random.sh
 
 # The same tests with the address, leak and undefined-behaviour sanitizers. Their reports go to files, so that none is
 # lost with a process whose status or standard error no test looks at. LeakSanitizer runs everywhere here: under unshare,

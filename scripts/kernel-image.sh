@@ -55,8 +55,10 @@ echo 'root:x:0:' >"$root/etc/group"
 tests() {
   [ -n "$from" ] || cp -a --parents /usr/lib/bats-core /usr/libexec/bats-core "$(command -v bats)" "$root"
   cp tests/kernels/forced.sh "$root/whocalls/bin/forced"
-  cp tests/kernels/hook.bats "$root/whocalls/tests/kernels/"
+  cp tests/kernels/*.bats "$root/whocalls/tests/kernels/"
   cp -r tests/node "$root/whocalls/tests/"
+  mkdir "$root/whocalls/tests/verdict"
+  cp tests/verdict/lib.sh "$root/whocalls/tests/verdict/"
 }
 
 peers=(/usr/bin/{python3,bpftrace,stdbuf} /usr/libexec/coreutils /usr/sbin/{tcpaccept-bpfcc,tcpaccept.bt,tcplife}

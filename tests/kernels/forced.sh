@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # What the node tests of a kernel guest have as $WHOCALLS: the program, with the accept hook of this run.
-if [ "${1-}" = trace ]; then
-  exec /whocalls/bin/whocalls trace --accept-hook "$HOOK" "${@:2}"
-fi
+case ${1-} in
+trace | verify) exec /whocalls/bin/whocalls "$1" --accept-hook "$HOOK" "${@:2}" ;;
+esac
 exec /whocalls/bin/whocalls "$@"

@@ -44,6 +44,22 @@ fake_status() {
       >/dev/null
 }
 
+# service NAMESPACE NAME APP ENDPOINTS [PORTS]: over the pods with this label; until it has so many endpoints.
+service() {
+  local ports=${5:-'[{"port": 80, "targetPort": 3000}]'}
+  jq -n --arg name "$2" --arg app "$3" --argjson ports "$ports" --argjson port "$PORT" \
+    '{apiVersion: "v1", kind: "Service", metadata: {$name}, spec: {selector: {$app},
+      ports: ($ports | map(if .targetPort == 3000 then .targetPort = $port else . end))}}' |
+    kubectl -n "$1" create -f - >/dev/null
+  endpoints_wait "$@"
+}
+
+# endpoints_wait NAMESPACE SERVICE APP ENDPOINTS
+endpoints_wait() {
+  wait_for "[[ \$(kubectl -n $1 get endpointslices -l kubernetes.io/service-name=$2 -o json |
+    jq '[.items[].endpoints[]?] | length') == $4 ]]" 30
+}
+
 # kube_clean: no pod is left of what this test made; for the teardown of a test with fake pods.
 kube_clean() {
   [[ -n ${KUBE_PID:-} ]] || return 0

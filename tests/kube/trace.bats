@@ -29,22 +29,6 @@ teardown() {
   kubectl -n buffer delete services --all >/dev/null 2>&1 || true
 }
 
-# service NAMESPACE NAME APP ENDPOINTS [PORTS]: over the pods with this label; until it has so many endpoints.
-service() {
-  local ports=${5:-'[{"port": 80, "targetPort": 3000}]'}
-  jq -n --arg name "$2" --arg app "$3" --argjson ports "$ports" --argjson port "$PORT" \
-    '{apiVersion: "v1", kind: "Service", metadata: {$name}, spec: {selector: {$app},
-      ports: ($ports | map(if .targetPort == 3000 then .targetPort = $port else . end))}}' |
-    kubectl -n "$1" create -f - >/dev/null
-  endpoints_wait "$@"
-}
-
-# endpoints_wait NAMESPACE SERVICE APP ENDPOINTS
-endpoints_wait() {
-  wait_for "[[ \$(kubectl -n $1 get endpointslices -l kubernetes.io/service-name=$2 -o json |
-    jq '[.items[].endpoints[]?] | length') == $4 ]]" 30
-}
-
 # trace_told came|gone NUMBER: until the tracer has told of so many.
 trace_told() {
   wait_for "[[ \$(grep -c '^endpoint $1: ' $T/err) == $2 ]]"

@@ -24,8 +24,10 @@
 #include <arpa/inet.h>
 #include <err.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,7 +44,12 @@
 #define IP_BIND_ADDRESS_NO_PORT 24
 #endif
 
+#ifndef TCP_FASTOPEN_CONNECT
+#define TCP_FASTOPEN_CONNECT 30
+#endif
+
 #define HEAD_SIZE 2048 /* longest head of an HTTP response */
+#define LINE_NS 200000 /* how often a line that is waited for is looked for */
 #define SCAN_MS 20     /* how often slots are looked through for timeouts */
 
 enum state {
@@ -56,8 +63,12 @@ struct slot {
 	enum state state;
 	int fd;
 	bool polled;
-	bool shut;         /* our FIN is sent */
-	uint64_t since;    /* ms, of this state */
+	bool shut;      /* our FIN is sent */
+	uint64_t since; /* ms, of this state */
+	uint64_t begun; /* ns; of connect() */
+	uint64_t done;  /* ns; the handshake ended, this way or that */
+	const char *outcome;
+	uint64_t early;    /* bytes that went with the SYN */
 	uint64_t unsent;   /* bytes */
 	uint64_t requests; /* still to do */
 	uint64_t body;     /* bytes of the response still to come */
@@ -83,6 +94,7 @@ static volatile sig_atomic_t stop;
 static const char zeros[65536];
 static char request[512];
 static size_t request_size;
+static FILE *times;
 
 static void on_signal(int number)
 {
@@ -96,6 +108,9 @@ static void slot_free(struct slot *slot)
 		busy--;
 	if (slot->fd >= 0)
 		close(slot->fd);
+	if (times && slot->outcome)
+		fprintf(times, "connection %" PRIu64 " %" PRIu64 " %" PRIu64 " %s\n", slot->begun,
+			slot->done, now_ns(), slot->outcome);
 	slot->state = FREE;
 	slot->fd = -1;
 	free_slots[n_free++] = slot - slots;
@@ -268,7 +283,7 @@ static void slot_connected(struct slot *slot)
 		request_next(slot);
 		break;
 	case CLIENT_CLOSE:
-		slot->unsent = options->send;
+		slot->unsent = options->send - slot->early;
 		break;
 	case CLIENT_OPEN:
 		break;
@@ -279,6 +294,8 @@ static void slot_connected(struct slot *slot)
 /* The handshake ended, this way or that. */
 static void slot_settle(struct slot *slot, int error)
 {
+	slot->done = now_ns();
+	slot->outcome = !error ? "connected" : error == ECONNREFUSED ? "refused" : "failed";
 	if (!error) {
 		slot_connected(slot);
 		return;
@@ -304,6 +321,21 @@ static void bind_port(int fd)
 		err(EX_OSERR, "--from-port %u", options->from_port);
 }
 
+/* connect() has put off the SYN until there is data to go with it. */
+static void slot_fastopen(struct slot *slot)
+{
+	ssize_t n =
+		send(slot->fd, zeros, options->send < 1000 ? options->send : 1000, MSG_NOSIGNAL);
+
+	if (n < 0 && errno != EINPROGRESS) {
+		slot_settle(slot, errno);
+		return;
+	}
+	slot->early = n > 0 ? n : 0;
+	counters.bytes_sent += slot->early;
+	slot_poll(slot, EPOLLOUT);
+}
+
 /* Begins connection number i. False: no local port is free now. */
 static bool slot_start(uint64_t i)
 {
@@ -315,7 +347,8 @@ static bool slot_start(uint64_t i)
 	slot->polled = slot->shut = false;
 	slot->since = now_ms();
 	slot->unsent = slot->requests = slot->body = slot->head_size = 0;
-	slot->data = NULL;
+	slot->data = slot->outcome = NULL;
+	slot->early = 0;
 	busy++;
 	slot->fd = socket(to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
 			  options->mptcp ? IPPROTO_MPTCP : 0);
@@ -335,8 +368,15 @@ static bool slot_start(uint64_t i)
 	}
 	if (options->from_port)
 		bind_port(slot->fd);
+	if (options->fastopen &&
+	    setsockopt(slot->fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &on, sizeof(on)))
+		err(EX_UNAVAILABLE, "TCP_FASTOPEN_CONNECT");
+	slot->begun = now_ns();
 	if (connect(slot->fd, (struct sockaddr *)&to, address_size(&to)) == 0) {
-		slot_settle(slot, 0);
+		if (options->fastopen)
+			slot_fastopen(slot);
+		else
+			slot_settle(slot, 0);
 		return true;
 	}
 	if (errno == EADDRNOTAVAIL)
@@ -428,6 +468,62 @@ static void wait_file(const char *path)
 		poll_once(POLL_MS);
 }
 
+/* Waits until a file, which need not be there yet, has a whole line that begins so. */
+static void wait_line(const char *wanted)
+{
+	struct timespec pause = {.tv_nsec = LINE_NS};
+	const char *text = wanted ? strchr(wanted, ':') : NULL;
+	char line[4096], path[4096];
+	FILE *file = NULL;
+	long begin = 0;
+
+	if (!wanted)
+		return;
+	if (!text || text - wanted >= (ptrdiff_t)sizeof(path))
+		errx(EX_USAGE, "--go-line %s: want FILE:TEXT", wanted);
+	snprintf(path, sizeof(path), "%.*s", (int)(text - wanted), wanted);
+	while (!stop) {
+		if (!file)
+			file = fopen(path, "re");
+		if (file && fgets(line, sizeof(line), file) && strchr(line, '\n')) {
+			if (!strncmp(line, text + 1, strlen(text + 1)))
+				break;
+			begin = ftell(file);
+			continue;
+		}
+		if (file)
+			fseek(file, begin, SEEK_SET);
+		nanosleep(&pause, NULL);
+	}
+	if (file)
+		fclose(file);
+}
+
+static void wait_after(uint64_t ms)
+{
+	uint64_t end = now_ns() + ms * 1000000;
+	struct timespec until = {.tv_sec = end / 1000000000, .tv_nsec = end % 1000000000};
+
+	while (ms && !stop && clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL))
+		;
+}
+
+/* Times of CLOCK_MONOTONIC; the first line has both clocks at one moment. */
+static void times_open(void)
+{
+	struct timespec now;
+
+	if (!options->times)
+		return;
+	times = fopen(options->times, "we");
+	if (!times)
+		err(EX_CANTCREAT, "%s", options->times);
+	setlinebuf(times);
+	clock_gettime(CLOCK_REALTIME, &now);
+	fprintf(times, "clock %" PRIu64 " %" PRIu64 "\n", now_ns(),
+		(uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec);
+}
+
 /* When the connection with this number is to be started; 0: at once. */
 static uint64_t slot_due(uint64_t began, uint64_t number)
 {
@@ -480,12 +576,13 @@ static void connections_run(void)
 /* Sends on all held connections, and waits until the other side has acknowledged it all. */
 static void held_send(uint64_t bytes)
 {
-	uint64_t end;
-	size_t waiting;
+	uint64_t begun = now_ns(), end;
+	size_t waiting, held = 0;
 
 	for (size_t i = 0; i < n_slots; i++) {
 		if (slots[i].state != HELD)
 			continue;
+		held++;
 		slots[i].unsent = bytes;
 		slot_exchange(&slots[i]);
 	}
@@ -504,6 +601,8 @@ static void held_send(uint64_t bytes)
 			poll_once(1);
 	} while (waiting && now_ms() < end && !stop);
 	counters.broken += waiting;
+	if (times && held)
+		fprintf(times, "send %" PRIu64 " %" PRIu64 "\n", begun, now_ns());
 }
 
 static void print_source(const struct sockaddr_storage *address, uint64_t n, const char *comma)
@@ -569,7 +668,10 @@ int client_run(const struct client_options *wanted)
 
 	if (options->own_port)
 		listen_own();
+	times_open();
 	wait_file(options->go);
+	wait_line(options->go_line);
+	wait_after(options->after_ms);
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	connections_run();
 	clock_gettime(CLOCK_MONOTONIC, &end);
@@ -590,6 +692,8 @@ int client_run(const struct client_options *wanted)
 			if (slots[i].state == HELD)
 				slot_free(&slots[i]);
 	}
+	if (times && fclose(times))
+		err(EX_IOERR, "%s", options->times);
 	counters_print((double)(end.tv_sec - start.tv_sec) +
 		       (double)(end.tv_nsec - start.tv_nsec) / 1e9);
 	free(slots);

@@ -31,6 +31,10 @@ struct server_options {
 	int backlog;
 	int threads;
 	enum server_mode mode;
+	int defer; /* TCP_DEFER_ACCEPT, seconds; 0: not */
+	bool fastopen;
+	const char *hand_over;   /* socket: who connects to it gets the listener */
+	const char *take_over;   /* socket: the listener is from there */
 	uint64_t accept_limit;   /* 0: none; UINT64_MAX: all */
 	const char *accept_when; /* file; nothing is accepted before it exists */
 	size_t response;         /* bytes of the body in http mode */
@@ -65,7 +69,11 @@ struct client_options {
 	uint64_t send_first; /* hold: bytes before ready */
 	enum client_mode mode;
 	uint64_t timeout_ms; /* for the handshake, and then for the rest of the exchange */
+	bool fastopen;
 	const char *go;
+	const char *go_line; /* FILE:TEXT, TEXT begins the line that is waited for */
+	uint64_t after_ms;   /* so long after that */
+	const char *times;
 	const char *ready;
 	const char *send_on;
 	const char *sent;
@@ -76,8 +84,15 @@ struct client_options {
 int server_run(const struct server_options *options);
 int client_run(const struct client_options *options);
 
-/* Milliseconds of CLOCK_MONOTONIC. */
+/* A listener on its way to another process: who connects to the socket of that name gets it by
+ * listener_send(), which says whether there was one. All of these end the program on failure. */
+int listener_offer(const char *path);
+bool listener_send(int offer, int listener);
+int listener_receive(const char *path);
+
+/* Of CLOCK_MONOTONIC. */
 uint64_t now_ms(void);
+uint64_t now_ns(void);
 bool file_exists(const char *path);
 /* A number is a descriptor, which gets a newline and is closed; anything else a file, which is
  * made. NULL: nothing. Ends the program on failure. */

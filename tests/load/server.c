@@ -9,6 +9,7 @@
 #include <err.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -125,7 +126,7 @@ static int listen_open(void)
 	const char *text = options->address ?: options->family == 4 ? "0.0.0.0" : "::";
 	struct sockaddr_storage address;
 	socklen_t size = address_fill(&address, text, options->port);
-	int on = 1, off = 0, fd;
+	int on = 1, off = 0, queue = 256, fd;
 
 	if (!size || (address.ss_family == AF_INET) != (options->family == 4))
 		errx(EX_USAGE, "%s: not an address of --family %d", text, options->family);
@@ -138,6 +139,11 @@ static int listen_open(void)
 	if (options->family != 4 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY,
 					       options->family == 6 ? &on : &off, sizeof(on)))
 		err(EX_OSERR, "IPV6_V6ONLY");
+	if (options->defer &&
+	    setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &options->defer, sizeof(options->defer)))
+		err(EX_UNAVAILABLE, "TCP_DEFER_ACCEPT");
+	if (options->fastopen && setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN, &queue, sizeof(queue)))
+		err(EX_UNAVAILABLE, "TCP_FASTOPEN");
 	if (bind(fd, (struct sockaddr *)&address, size) || listen(fd, options->backlog))
 		err(EX_UNAVAILABLE, "%s port %u", text, options->port);
 	return fd;
@@ -398,11 +404,18 @@ static void accept_start(struct worker *workers)
 	}
 }
 
+static void accept_end(struct worker *workers)
+{
+	for (int i = 0; i < options->threads; i++)
+		epoll_ctl(workers[i].epoll, EPOLL_CTL_DEL, listener.fd, NULL);
+}
+
 int server_run(const struct server_options *wanted)
 {
 	struct epoll_event event = {.events = EPOLLIN, .data.ptr = &stopper};
 	struct timespec tick = {.tv_nsec = POLL_MS * 1000000};
 	struct worker *workers;
+	int offer = -1;
 	char line[LINE_SIZE];
 	bool accepting;
 	sigset_t signals;
@@ -413,7 +426,9 @@ int server_run(const struct server_options *wanted)
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
-	listener.fd = listen_open();
+	listener.fd = options->take_over ? listener_receive(options->take_over) : listen_open();
+	if (options->hand_over)
+		offer = listener_offer(options->hand_over);
 	stopper.fd = eventfd(0, EFD_CLOEXEC);
 	workers = calloc(options->threads, sizeof(*workers));
 	if (stopper.fd < 0 || !workers)
@@ -438,6 +453,13 @@ int server_run(const struct server_options *wanted)
 		    file_exists(options->accept_when)) {
 			accepting = true;
 			accept_start(workers);
+		}
+		if (offer >= 0 && listener_send(offer, listener.fd)) {
+			accept_end(workers);
+			close(offer);
+			close(listener.fd);
+			offer = -1;
+			accepting = true;
 		}
 		if (options->status)
 			status_write();

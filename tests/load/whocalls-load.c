@@ -36,6 +36,11 @@ static const char usage_text[] =
 	"  --backlog N          of listen(); default 4096\n"
 	"  --accept yes|no|N    N: the first N connections, then no more; default yes\n"
 	"  --accept-when FILE   accept nothing before FILE exists\n"
+	"  --defer-accept S     TCP_DEFER_ACCEPT: a connection without data is completed after S seconds\n"
+	"  --fastopen           takes data with the SYN, if net.ipv4.tcp_fastopen lets it\n"
+	"  --hand-over SOCKET   who connects there is given the listener (SCM_RIGHTS); this process goes\n"
+	"                       on with what it has accepted, and accepts no more\n"
+	"  --take-over SOCKET   the listener is given there, instead of opened; --port is of no use then\n"
 	"  --threads N          default 1\n"
 	"  --blocking           threads that wait in accept() and serve one connection each; the\n"
 	"                       counters are exact once all clients have ended\n"
@@ -55,6 +60,8 @@ static const char usage_text[] =
 	"  --from ADDRESS[,…]   source addresses, taken in turn\n"
 	"  --from-base ADDRESS  first of --from-count N source addresses in a row; default 256\n"
 	"  --mptcp              ask for protocol 262\n"
+	"  --fastopen           send with the SYN, if net.ipv4.tcp_fastopen lets it; needs --mode close\n"
+	"                       and --send\n"
 	"  --rate N             connections a second; default: as fast as possible\n"
 	"  --every MS           instead: a connection every so many milliseconds\n"
 	"  --own-port N         listen there too, as a kubelet does; --listening FILE announces it\n"
@@ -75,17 +82,29 @@ static const char usage_text[] =
 	"  --sent FD|FILE       hold: announced when all that was sent is acknowledged\n"
 	"  --ready FD|FILE      announced when each connection is made or has failed\n"
 	"  --go FILE            don't connect before FILE exists\n"
+	"  --go-line FILE:TEXT  nor before FILE has a line that begins with TEXT\n"
+	"  --after MS           nor before so long after that\n"
+	"  --times FILE         for each connection, at its end, a line of\n"
+	"                         connection BEGUN DONE ENDED connected|refused|failed\n"
+	"                       in nanoseconds of CLOCK_MONOTONIC: connect(), end of the handshake, close;\n"
+	"                       for what is sent on held ones  send BEGUN ACKNOWLEDGED\n"
+	"                       and before all that  clock MONOTONIC REALTIME\n"
 	"  --hold-until FILE\n"
 	"  --timeout MS         for the handshake, and then for the exchange; default 10000\n"
 	"  --pid-name NAME      name of the process (comm)\n"
 	"Exit status 3: not every connection was made and ended as asked; the JSON tells.\n";
 
-uint64_t now_ms(void)
+uint64_t now_ns(void)
 {
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+uint64_t now_ms(void)
+{
+	return now_ns() / 1000000;
 }
 
 bool file_exists(const char *path)
@@ -201,6 +220,10 @@ static int server_main(int argc, char **argv)
 		{"backlog", required_argument, NULL, 'b'},
 		{"accept", required_argument, NULL, 'A'},
 		{"accept-when", required_argument, NULL, 'w'},
+		{"defer-accept", required_argument, NULL, 'd'},
+		{"fastopen", no_argument, NULL, 'F'},
+		{"hand-over", required_argument, NULL, 'h'},
+		{"take-over", required_argument, NULL, 'T'},
 		{"threads", required_argument, NULL, 't'},
 		{"blocking", no_argument, NULL, 'B'},
 		{"mode", required_argument, NULL, 'm'},
@@ -246,6 +269,18 @@ static int server_main(int argc, char **argv)
 		case 'w':
 			options.accept_when = optarg;
 			break;
+		case 'd':
+			options.defer = number("defer-accept", optarg, 1, 3600);
+			break;
+		case 'F':
+			options.fastopen = true;
+			break;
+		case 'h':
+			options.hand_over = optarg;
+			break;
+		case 'T':
+			options.take_over = optarg;
+			break;
 		case 't':
 			options.threads = number("threads", optarg, 1, 1024);
 			break;
@@ -272,6 +307,8 @@ static int server_main(int argc, char **argv)
 		errx(EX_USAGE, "%s: not understood", argv[optind]);
 	if (!options.port)
 		errx(EX_USAGE, "--port is missing");
+	if (options.blocking && (options.hand_over || options.take_over))
+		errx(EX_USAGE, "threads that wait in accept() share their listener with nobody");
 	return server_run(&options);
 }
 
@@ -298,7 +335,11 @@ static int client_main(int argc, char **argv)
 		{"send-first", required_argument, NULL, 'F'},
 		{"mode", required_argument, NULL, 'm'},
 		{"timeout", required_argument, NULL, 'T'},
+		{"fastopen", no_argument, NULL, 'x'},
 		{"go", required_argument, NULL, 'g'},
+		{"go-line", required_argument, NULL, 'l'},
+		{"after", required_argument, NULL, 'a'},
+		{"times", required_argument, NULL, 'i'},
 		{"ready", required_argument, NULL, 'r'},
 		{"send-on", required_argument, NULL, 'o'},
 		{"sent", required_argument, NULL, 'S'},
@@ -374,6 +415,18 @@ static int client_main(int argc, char **argv)
 		case 'g':
 			options.go = optarg;
 			break;
+		case 'x':
+			options.fastopen = true;
+			break;
+		case 'l':
+			options.go_line = optarg;
+			break;
+		case 'a':
+			options.after_ms = number("after", optarg, 0, 3600000);
+			break;
+		case 'i':
+			options.times = optarg;
+			break;
 		case 'r':
 			options.ready = optarg;
 			break;
@@ -399,6 +452,8 @@ static int client_main(int argc, char **argv)
 		errx(EX_USAGE, "--to and --port are needed");
 	if (options.send_first && options.mode != CLIENT_HOLD)
 		errx(EX_USAGE, "--send-first goes with --mode hold");
+	if (options.fastopen && (options.mode != CLIENT_CLOSE || !options.send))
+		errx(EX_USAGE, "--fastopen goes with --mode close and --send");
 	if (base && options.n_from)
 		errx(EX_USAGE, "--from and --from-base exclude each other");
 	if (base)
