@@ -137,7 +137,7 @@ test-api: test-programs $(API)
 		scripts/run-bats.sh tests/api
 
 # That no verdict is wrong: all rows of the fault matrix, and RUNS that are drawn from a SEED; and of both a few.
-.PHONY: test-verdict test-verdict-matrix test-verdict-random
+.PHONY: test-verdict test-verdict-matrix test-verdict-random test-verdict-short-matrix test-verdict-short-random
 test-verdict:
 	$(Q)scripts/deps.sh build test
 	$(Q)$(MAKE) --no-print-directory --keep-going test-verdict-matrix test-verdict-random
@@ -148,8 +148,12 @@ test-verdict-matrix: test-programs
 test-verdict-random: test-programs
 	$(Q)WHOCALLS=$(abspath $(BUILD)/whocalls) LOAD=$(abspath $(LOAD)) tests/verdict/random.sh
 
-test-verdict-short: test-programs
+test-verdict-short: test-verdict-short-matrix test-verdict-short-random
+
+test-verdict-short-matrix: test-programs
 	$(Q)WHOCALLS=$(abspath $(BUILD)/whocalls) LOAD=$(abspath $(LOAD)) scripts/run-bats.sh tests/verdict --filter-tags short
+
+test-verdict-short-random: test-programs
 	$(Q)WHOCALLS=$(abspath $(BUILD)/whocalls) LOAD=$(abspath $(LOAD)) RUNS=$${RUNS:-12} tests/verdict/random.sh
 
 # The same tests with the address, leak and undefined-behaviour sanitizers. Their reports go to files, so that none is

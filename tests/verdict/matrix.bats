@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # The fault matrix of `whocalls verify`: what happens, and the verdict that must come of it. For TRAFFIC the exact counts.
+# `make test` runs those with the tag short.
 # shellcheck disable=SC2016
 
 load lib.sh
@@ -17,6 +18,7 @@ teardown() {
 
 # Nobody --------------------------------------------------------------------------------------------
 
+# bats test_tags=short
 @test "nobody at all: QUIET" {
   server_start s
   verify_start "${TARGET[@]}" --for 1s
@@ -31,6 +33,7 @@ teardown() {
   verdict_check "$T/out.json"
 }
 
+# bats test_tags=short
 @test "two pods on the same port, only the other one is called: QUIET" {
   pod_add other 100.96.0.4
   server_start s
@@ -66,6 +69,7 @@ teardown() {
 
 # Connections from before -----------------------------------------------------------------------------
 
+# bats test_tags=short
 @test "a caller on an old keep-alive connection: TRAFFIC" {
   server_start s --mode echo
   client_start old c --to 100.96.0.2 --mode hold --connections 3 --send-first 700 \
@@ -125,6 +129,7 @@ teardown() {
   same old "$(caller_sum true connections.old)" 1
 }
 
+# bats test_tags=short
 @test "an idle pool: TRAFFIC" {
   server_start s
   client_start pool c --to 100.96.0.2 --mode hold --connections 7 --send-first 100 --hold-until "$T/end"
@@ -139,6 +144,7 @@ teardown() {
   jq -e '[.callers[] | select(.connections.idle > 0) | .connections.idle_since | strings] | length == 1' "$T/out.json"
 }
 
+# bats test_tags=short
 @test "an idle pool with --allow-idle: QUIET" {
   server_start s
   client_start pool c --to 100.96.0.2 --mode hold --connections 7 --send-first 100 --hold-until "$T/end"
@@ -177,6 +183,7 @@ teardown() {
 
 # Probes ----------------------------------------------------------------------------------------------
 
+# bats test_tags=short
 @test "only probes: QUIET" {
   server_start s
   host_kubelet kubelet node --to 100.96.0.2 --connections 12
@@ -198,6 +205,7 @@ teardown() {
   same probes "$(caller_sum '.class == "probe"' connections.opened)" 12
 }
 
+# bats test_tags=short
 @test "only probes with --count-probes: TRAFFIC" {
   server_start s
   host_kubelet kubelet node --to 100.96.0.2 --connections 12
@@ -234,6 +242,7 @@ teardown() {
   caller_is health opened=5 class=process
 }
 
+# bats test_tags=short
 @test "a process of the node whose name is kubelet, and nothing else of it: TRAFFIC" {
   server_start s
   client_prepare kubelet node --to 100.96.0.2 --connections 7
@@ -278,6 +287,7 @@ teardown() {
 # The edges of the window ------------------------------------------------------------------------------
 
 # The moment is in the caller's own times; what the window says of itself must hold them.
+# bats test_tags=short
 @test "one single connection in the first millisecond: TRAFFIC" {
   server_start s
   client_line first c --to 100.96.0.2
@@ -307,6 +317,7 @@ called_within() {
 
 # Interrupted, stopped, starved ------------------------------------------------------------------------
 
+# bats test_tags=short
 @test "SIGINT in mid-window, nothing seen: UNPROVEN" {
   server_start s
   verify_start "${TARGET[@]}" --for 1h
@@ -341,6 +352,7 @@ called_within() {
   [[ ! -s $T/out.json ]]
 }
 
+# bats test_tags=short
 @test "stopped for two seconds, with calls: TRAFFIC" {
   server_start s
   client_prepare calls c --to 100.96.0.2 --connections 300 --mode close --send 10
@@ -423,6 +435,7 @@ gap_listed() {
   same probes "$(caller_sum '.class == "probe"' connections.opened)" 5000
 }
 
+# bats test_tags=short
 @test "the map of callers full, and the smallest ring: TRAFFIC, with exact totals" {
   pod_address c 100.96.16.0/24
   server_start s
@@ -477,6 +490,7 @@ gap_listed() {
 
 # What never becomes a connection that is served ----------------------------------------------------------
 
+# bats test_tags=short
 @test "never accepted: TRAFFIC" {
   server_start s --accept no
   client_prepare wait c --to 100.96.0.2 --mode hold --connections 7 --hold-until "$T/end"
@@ -488,6 +502,7 @@ gap_listed() {
   caller_is wait opened=7 accepted=0 open=7 waiting=7
 }
 
+# bats test_tags=short
 @test "reset before it is accepted: TRAFFIC" {
   server_start s --accept no
   client_prepare reset c --to 100.96.0.2 --mode reset --connections 20
@@ -498,6 +513,7 @@ gap_listed() {
   caller_is reset opened=20 accepted=0 open=0
 }
 
+# bats test_tags=short
 @test "a port where nobody listens: TRAFFIC, by each attempt" {
   client_prepare refused c --to 100.96.0.2 --connections 15
   verify_start "${TARGET[@]}" --address 100.96.0.2 --for 1h
@@ -536,6 +552,7 @@ gap_listed() {
   verify_wait 0 QUIET
 }
 
+# bats test_tags=short
 @test "the queue is full: TRAFFIC" {
   server_start s --accept no --backlog 8
   client_prepare many c --to 100.96.0.2 --mode hold --connections 40 --timeout 300 --hold-until "$T/end"
@@ -569,6 +586,7 @@ gap_listed() {
 }
 
 # The client takes it for made; the server's kernel waits for data, or for its last retransmission.
+# bats test_tags=short
 @test "TCP_DEFER_ACCEPT, without data: TRAFFIC" {
   server_start s --defer-accept 30
   client_prepare mute c --to 100.96.0.2 --connections 5 --mode hold --hold-until "$T/end"
@@ -583,6 +601,7 @@ gap_listed() {
 
 # Kinds of TCP ---------------------------------------------------------------------------------------------
 
+# bats test_tags=short
 @test "IPv6 only: TRAFFIC" {
   need_ipv6
   server_start s --family 6
@@ -611,6 +630,7 @@ gap_listed() {
   same old "$(caller_sum true connections.old)" 3
 }
 
+# bats test_tags=short
 @test "MPTCP: TRAFFIC" {
   need_mptcp
   server_start s --mptcp
@@ -647,6 +667,7 @@ gap_listed() {
   traffic_end old-connections-active
 }
 
+# bats test_tags=short
 @test "TCP Fast Open: TRAFFIC" {
   in_pod s sysctl -qw net.ipv4.tcp_fastopen=519
   in_pod c sysctl -qw net.ipv4.tcp_fastopen=519
@@ -673,6 +694,7 @@ gap_listed() {
   same loopback "$(caller_sum '.class == "loopback"' connections.opened)" 9
 }
 
+# bats test_tags=short
 @test "a sidecar that calls on loopback, of a pod that is the target by name: TRAFFIC" {
   echo "buffer session-aaaaa 100.96.0.2" | pods_file >"$T/pods.json"
   server_start s
@@ -721,6 +743,7 @@ take_over() {
   verify_wait 0 QUIET
 }
 
+# bats test_tags=short
 @test "the program of the target is restarted, an attempt meets the closed port: TRAFFIC" {
   server_start s
   client_prepare refused c --to 100.96.0.2
@@ -751,11 +774,12 @@ server_restart() {
 }
 
 # Another pod has its address, and answers with a reset.
+# bats test_tags=short
 @test "the pod of a connection was replaced, and its caller still sends: TRAFFIC" {
   # What the dead program leaves behind would hold the namespace for minutes.
   in_pod s sysctl -qw net.ipv4.tcp_orphan_retries=1
   server_start s
-  client_start stale c --to 100.96.0.2 --mode hold --send-on "$T/go" --send 10
+  client_start stale c --to 100.96.0.2 --mode hold --send-on "$T/go" --send 10 --hold-until "$T/go"
   client_ready stale
   server_wait s accepted 1
   in_pod node ip -n s link set eth0 down
@@ -783,6 +807,7 @@ server_restart() {
 
 # Who is taken out ---------------------------------------------------------------------------------------------
 
+# bats test_tags=short
 @test "--ignore by CIDR: QUIET, with the count of what was ignored" {
   server_start s
   client_prepare calls c --to 100.96.0.2 --connections 21
@@ -854,6 +879,7 @@ LIST
 
 # Output, and the end --------------------------------------------------------------------------------------------
 
+# bats test_tags=short
 @test "--fail-fast ends with the first call: TRAFFIC" {
   server_start s
   client_prepare one c --to 100.96.0.2
@@ -896,6 +922,7 @@ LIST
   grep -q TRAFFIC "$T/out.json"
 }
 
+# bats test_tags=short
 @test "a full disk under --evidence: status 74, and no half file" {
   server_start s
   mkdir "$T/disk"
@@ -919,6 +946,7 @@ LIST
   same "the old file" "$(in_pod node cat "$T/disk/evidence.json")" old
 }
 
+# bats test_tags=short
 @test "bad input is refused, with a status that is no verdict" {
   verify_refused 64 '30 days|30d' "${TARGET[@]}" --for 31d
   verify_refused 64 'for' "${TARGET[@]}" --for 0
@@ -945,7 +973,7 @@ LIST
 @test "a pod by name, from a list, nobody calls: UNPROVEN, since a list may be out of date" {
   echo "buffer session-aaaaa 100.96.0.2" | pods_file >"$T/pods.json"
   server_start s
-  verify_start -n buffer pod/session-aaaaa --pods "$T/pods.json" --for 1s
+  verify_start -n buffer pod/session-aaaaa --pods "$T/pods.json" --node node-a --for 1s
   verify_wait 2 UNPROVEN endpoints-not-followed
   reasons_are endpoints-not-followed
 }
@@ -959,19 +987,19 @@ LIST
   server_start s
   server_start twin
   client_prepare wrong c --to 100.96.0.5 --connections 50
-  verify_start -n buffer pod/session-aaaaa --pods "$T/pods.json" --for 1s
+  verify_start -n buffer pod/session-aaaaa --pods "$T/pods.json" --node node-a --for 1s
   client_go wrong
   no_traffic
   same opened "$(total opened)" 0
 }
 
-@test "a pod by name that is on another node, by a list: UNPROVEN" {
+@test "a pod by name whose address is nowhere on this node: UNPROVEN" {
   pods_file >"$T/pods.json" <<'LIST'
 buffer session-5d4f8c7b9-aaaaa 100.96.0.2 session
 buffer session-5d4f8c7b9-bbbbb 100.99.0.2 session
 LIST
   server_start s
-  verify_start -n buffer deploy/session --pods "$T/pods.json" --for 1s
+  verify_start -n buffer deploy/session --pods "$T/pods.json" --node node-a --for 1s
   verify_wait 2 UNPROVEN endpoint-not-found
   jq -e 'any(.verdict.reasons[]; .text | test("session-5d4f8c7b9-bbbbb"))' "$T/out.json"
 }

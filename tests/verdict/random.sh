@@ -296,7 +296,10 @@ run_one() { # RUN
   done
   # Of the other pod on the same port nothing is asked.
   if [[ " ${actors[*]} " == *" decoy "* ]] || chance 30; then
-    OPTIONS+=(--address 100.96.0.2 --address fd00:96::2 --address 100.96.0.5 --address 100.96.0.6)
+    # An address that is nowhere would make it UNPROVEN.
+    OPTIONS+=(--address 100.96.0.2 --address fd00:96::2)
+    [[ " ${actors[*]} " != *" waiting "* ]] || OPTIONS+=(--address 100.96.0.5)
+    [[ " ${actors[*]} " != *" refused "* ]] || OPTIONS+=(--address 100.96.0.6)
   fi
   ! chance 40 || OPTIONS+=(--allow-idle)
   ! chance 15 || OPTIONS+=(--count-probes)
