@@ -166,7 +166,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__type(key, __u64);
 	__type(value, struct pending);
-	__uint(max_entries, 16384);
+	__uint(max_entries, 8192);
 } pending SEC(".maps");
 
 /* By the address of its struct sock, which is its own as long as it listens. */

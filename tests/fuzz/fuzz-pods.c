@@ -35,7 +35,7 @@ static void look_up(const struct pods *pods, const struct pod *pod)
 		if (pod->host_network)
 			continue;
 		REQUIRE(pods_by_address(pods, &again, pod->started) ||
-			pods_address_doubt(pods, &again, pod->started));
+			pods_look_up(pods, &again, pod->started).doubt);
 		REQUIRE(pods_by_address(pods, &again, INT64_MAX));
 		pods_by_address(pods, &again, 0);
 	}

@@ -247,3 +247,20 @@ half_open() {
   # The bare ACKs that were dropped are no handshakes that were.
   same dropped "$(total dropped)" 0
 }
+
+@test "20,000 attempts from 256 addresses are refused while the tracer is stopped" {
+  local number=$((${BURST:-200000} / 10))
+  pod_address c 100.96.16.0/24
+  trace_start --port "$PORT"
+  kill -STOP "${TRACERS[$T]}"
+  client_start burst c --to 100.96.0.2 --from-base 100.96.16.0 --from-count 256 --connections "$number" \
+    --timeout 60000
+  client_wait burst || true
+  same "refused, as the client saw it" "$(client_count burst refused)" "$number"
+  kill -CONT "${TRACERS[$T]}"
+  trace_stop
+  need_refused
+  same refused "$(total refused)" "$number"
+  same "refused to callers" "$(caller_sum true connections.refused)" "$number"
+  same "callers' addresses" "$(jq '[.callers[].addresses[]] | unique | length' "$T/out.json")" 256
+}

@@ -21,6 +21,7 @@
 #include "../../user/kube/credentials.h"
 #include "../../user/kube/exec-credential.h"
 #include "../../user/kube/process.h"
+#include "../../user/kube/time-parse.h"
 
 #define SECOND INT64_C(1000000000)
 #define V1 "client.authentication.k8s.io/v1"

@@ -865,8 +865,8 @@ static void test_gone_heard_late(void **state)
 	assert_string_equal(by_address(pods, "10.0.0.1", 19 * SECOND)->pod, "a");
 	assert_null(by_address(pods, "10.0.0.1", 20 * SECOND));
 	assert_null(by_address(pods, "10.0.0.1", 24 * SECOND));
-	assert_int_equal(pods_address_doubt(pods, &address, 24 * SECOND), 20 * SECOND);
-	assert_int_equal(pods_address_doubt(pods, &address, 25 * SECOND), 0);
+	assert_int_equal(pods_look_up(pods, &address, 24 * SECOND).doubt, 20 * SECOND);
+	assert_int_equal(pods_look_up(pods, &address, 25 * SECOND).doubt, 0);
 	assert_string_equal(by_address(pods, "10.0.0.1", 25 * SECOND)->pod, "b");
 }
 

@@ -453,6 +453,30 @@ static void only_probes_and_held(void **state)
 }
 
 /* A name can't move the cursor, and one that looks escaped can't pass for one that is. */
+static void only_attempts(void **state)
+{
+	struct fixture *f = *state;
+
+	f->report.refused = 3;
+	f->report.stray = 1;
+	add(f, 0x0203, NULL, (struct who){CLASS_UNKNOWN, NULL, NULL},
+	    (struct caller_counts){.refused = 3,
+				   .stray = 1,
+				   .pending = 2,
+				   .first_attempt = AT(3),
+				   .last_attempt = AT(3)});
+	expect(f, (struct table_options){},
+	       "Who calls deploy/session-service-v1 in buffer (3 endpoints)   0:42 of 10:00\n"
+	       "\n"
+	       "CALLER      CLASS    CONNS  RATE  OPEN     LAST  PODS\n"
+	       "100.96.2.3  unknown      0     0     0  39s ago  -\n"
+	       "\n"
+	       "opened 0 = attributed 0 + unattributed 0, accepted 0, open 0\n"
+	       "3 attempts were refused: nobody listened there. -o json tells whose they were.\n"
+	       "1 segment of data came on connections that the server no longer had.\n"
+	       "2 connections are half-open: the kernel waits for more from the client, or for room in the queue, before the application can take them.\n");
+}
+
 static void hostile_names(void **state)
 {
 	static const struct pod_name pod = {
@@ -619,6 +643,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(low, setup, teardown),
 		cmocka_unit_test_setup_teardown(final, setup, teardown),
 		cmocka_unit_test_setup_teardown(nobody, setup, teardown),
+		cmocka_unit_test_setup_teardown(only_attempts, setup, teardown),
 		cmocka_unit_test_setup_teardown(only_probes_and_held, setup, teardown),
 		cmocka_unit_test_setup_teardown(hostile_names, setup, teardown),
 		cmocka_unit_test_setup_teardown(any_size, setup, teardown),

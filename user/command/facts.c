@@ -85,6 +85,9 @@ static void add_blind(struct facts *facts, const struct session *session)
 			continue;
 		}
 		facts->facts.n_blind++;
+		/* confirmed: all was told in the end, though the next watch has not begun yet */
+		if (!all[i].until && !all[i].lost && facts->facts.confirmed)
+			all[i].until = session->report.end_ns;
 		blind->span = (struct span){(int64_t)all[i].since, (int64_t)all[i].until};
 		blind->bridged = all[i].until && !all[i].lost;
 		snprintf(blind->text, sizeof(blind->text), "%s", all[i].why);
@@ -122,6 +125,6 @@ void facts_make(struct facts *facts, const struct session *session)
 	if (!session->cluster.follows)
 		return;
 	add_unwatched(facts, session);
-	add_blind(facts, session);
 	add_confirmation(facts, session);
+	add_blind(facts, session);
 }

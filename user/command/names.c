@@ -90,12 +90,14 @@ static void find_pod(struct names *names, const struct address *peer, int64_t wh
 	int64_t since = 0, doubt = 0;
 
 	if (names->pods) {
+		struct pods_found found = pods_look_up(names->pods, peer, when);
+
 		if (uid)
 			evidence->pod_by_uid = pods_by_uid(names->pods, uid);
-		evidence->pod_by_address = pods_by_address(names->pods, peer, when);
+		evidence->pod_by_address = found.pod;
 		evidence->node_name = pods_node_by_address(names->pods, peer);
 		evidence->pods_known = true;
-		since = pods_address_since(names->pods, peer, when);
+		since = found.since;
 	} else if (names->kube) {
 		struct kube_owner owner = {};
 

@@ -134,6 +134,10 @@ static int print(struct session *session)
 		return json_summary(stdout, &session->report);
 	default:
 		verdict_print(stdout, &session->report, &options);
+		if (options.wide && session->report.n_callers) {
+			fputs("\n", stdout);
+			table_print_callers(stdout, &session->report, &options);
+		}
 		return 0;
 	}
 }

@@ -24,9 +24,6 @@ int exec_credential_parse(const char *text, size_t size, const char *api_version
 
 void exec_credential_deinit(struct exec_credential *credential);
 
-/* RFC 3339, with a fraction and an offset if need be. 0 or -EINVAL. */
-int time_parse(const char *text, int64_t *out);
-
 /* A token can stand in a header: printable ASCII without spaces, at least one. */
 bool token_is(const char *text, size_t size);
 

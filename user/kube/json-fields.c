@@ -4,9 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#define NS_PER_SECOND INT64_C(1000000000)
+#include "time-parse.h"
 
 static const char *type_name(json_type type)
 {
@@ -70,52 +69,10 @@ bool field_bool(struct reader *reader, const json_t *object, const char *path)
 	return field_get(reader, object, path, JSON_TRUE);
 }
 
-static bool is_time(const char *text)
+/* time_parse() has no other word for it than for its very beginning. */
+static bool is_before_1970(const char *text, int64_t time)
 {
-	static const char form[] = "0000-00-00T00:00:00Z";
-	size_t i;
-
-	for (i = 0; form[i] && text[i]; i++)
-		if (form[i] == '0' ? text[i] < '0' || text[i] > '9' : text[i] != form[i])
-			return false;
-	return form[i] == text[i];
-}
-
-/* Of text that is all digits there. */
-static int number(const char *text, size_t digits)
-{
-	int n = 0;
-
-	while (digits--)
-		n = n * 10 + (*text++ - '0');
-	return n;
-}
-
-static int parse_time(const char *text, int64_t *out)
-{
-	struct tm given;
-	struct tm tm;
-	time_t seconds;
-
-	if (!is_time(text))
-		return -EINVAL;
-	given = (struct tm){
-		.tm_year = number(text, 4) - 1900,
-		.tm_mon = number(text + 5, 2) - 1,
-		.tm_mday = number(text + 8, 2),
-		.tm_hour = number(text + 11, 2),
-		.tm_min = number(text + 14, 2),
-		.tm_sec = number(text + 17, 2),
-	};
-	tm = given;
-	seconds = timegm(&tm);
-	/* The 31st of February became another day. */
-	if (tm.tm_mon != given.tm_mon || tm.tm_mday != given.tm_mday || tm.tm_sec != given.tm_sec)
-		return -EINVAL;
-	if (seconds < 0 || seconds > INT64_MAX / NS_PER_SECOND)
-		return -ERANGE;
-	*out = seconds * NS_PER_SECOND;
-	return 0;
+	return !time && strncmp(text, "1970", 4) != 0;
 }
 
 int64_t field_time(struct reader *reader, const json_t *object, const char *path)
@@ -123,7 +80,7 @@ int64_t field_time(struct reader *reader, const json_t *object, const char *path
 	const char *text = field_text(reader, object, path);
 	int64_t time = 0;
 
-	if (*text && parse_time(text, &time) < 0)
+	if (*text && (time_parse(text, &time) || time == INT64_MAX || is_before_1970(text, time)))
 		reader_fail(reader, -EINVAL, "%s is not a time: \"%.80s\"", path, text);
 	return time;
 }

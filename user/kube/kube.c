@@ -382,22 +382,23 @@ enum kube_confirmed kube_confirmed(const struct kube *kube, const char **why)
 
 /* --- names --- */
 
+static struct kube_owner owned_by(const struct pods_found *found)
+{
+	return (struct kube_owner){.is = KUBE_POD, .pod = found->pod, .since = found->since};
+}
+
 struct kube_owner kube_by_address(struct kube *kube, const struct address *address, int64_t when)
 {
 	const struct pods *pods = pod_watch_pods(kube->pods), *more = target_pods(kube);
-	const struct pod_name *pod = pods_by_address(pods, address, when);
+	struct pods_found found = pods_look_up(pods, address, when);
 	bool known = kube_watch_synced(pod_watch_watch(kube->pods));
-	int64_t since = pods_address_since(pods, address, when);
-	int64_t doubt = pods_address_doubt(pods, address, when);
 	const char *node;
 	uint64_t failing;
 
-	if (!pod && more && !pods_had_address(pods, address)) {
-		pod = pods_by_address(more, address, when);
-		since = pods_address_since(more, address, when);
-	}
-	if (pod)
-		return (struct kube_owner){.is = KUBE_POD, .pod = pod, .since = since};
+	if (!found.pod && more && !pods_had_address(pods, address))
+		found = pods_look_up(more, address, when);
+	if (found.pod)
+		return owned_by(&found);
 	node = nodes_by_address(kube->nodes, address);
 	if (!node)
 		node = pods_node_by_address(pods, address);
@@ -405,10 +406,10 @@ struct kube_owner kube_by_address(struct kube *kube, const struct address *addre
 		node = kube_node(kube);
 	if (node)
 		return (struct kube_owner){.is = KUBE_NODE, .node = node};
-	if (kube->lookups && !doubt) {
-		pod = lookups_by_address(kube->lookups, address, when, &since, &doubt, &known);
-		if (pod)
-			return (struct kube_owner){.is = KUBE_POD, .pod = pod, .since = since};
+	if (kube->lookups && !found.doubt) {
+		found = lookups_by_address(kube->lookups, address, when, &known);
+		if (found.pod)
+			return owned_by(&found);
 		if (known)
 			nodes_refresh(kube->nodes);
 	}
@@ -418,7 +419,7 @@ struct kube_owner kube_by_address(struct kube *kube, const struct address *addre
 		!kube_watch_trouble(nodes_watch(kube->nodes), &failing);
 	if (!known || !kube_watch_synced(nodes_watch(kube->nodes)) ||
 	    pods_had_address(pods, address) || nodes_have_pod_address(kube->nodes, address))
-		return (struct kube_owner){.is = KUBE_UNKNOWN, .doubt = doubt};
+		return (struct kube_owner){.is = KUBE_UNKNOWN, .doubt = found.doubt};
 	return (struct kube_owner){.is = KUBE_OUTSIDE};
 }
 

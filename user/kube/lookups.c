@@ -198,8 +198,8 @@ static struct lookup *lookup_new(struct lookups *lookups, const struct address *
 	return NULL;
 }
 
-const struct pod_name *lookups_by_address(struct lookups *lookups, const struct address *address,
-					  int64_t when, int64_t *since, int64_t *doubt, bool *known)
+struct pods_found lookups_by_address(struct lookups *lookups, const struct address *address,
+				     int64_t when, bool *known)
 {
 	struct lookup *lookup;
 
@@ -212,9 +212,7 @@ const struct pod_name *lookups_by_address(struct lookups *lookups, const struct 
 		queue(lookup);
 		go(lookups);
 	}
-	*since = pods_address_since(lookups->pods, address, when);
-	*doubt = pods_address_doubt(lookups->pods, address, when);
-	return pods_by_address(lookups->pods, address, when);
+	return pods_look_up(lookups->pods, address, when);
 }
 
 void lookups_select(struct lookups *lookups, const struct selectors *selectors)

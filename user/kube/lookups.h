@@ -22,14 +22,11 @@ struct lookups *lookups_new(struct kube_client *client);
 void lookups_free(struct lookups *lookups);
 
 /*
- * The pod that held the address at `when` (ns since 1970), as far as was asked; NULL: none, or not
- * known. Asks if the last answer is older than `when`, and not from just now. *since, *doubt: as of
- * pods_address_since() and pods_address_doubt(); *known: there was an answer that is newer than
- * `when`.
+ * As pods_look_up(), as far as was asked. Asks if the last answer is older than `when` (ns since
+ * 1970), and not from just now. *known: there was an answer that is newer than `when`.
  */
-const struct pod_name *lookups_by_address(struct lookups *lookups, const struct address *address,
-					  int64_t when, int64_t *since, int64_t *doubt,
-					  bool *known);
+struct pods_found lookups_by_address(struct lookups *lookups, const struct address *address,
+				     int64_t when, bool *known);
 
 /* As pods_select(), before the first pod is asked for. */
 void lookups_select(struct lookups *lookups, const struct selectors *selectors);

@@ -36,29 +36,22 @@ static struct holding *holding_at(const struct pods *pods, const struct address 
 	return holding;
 }
 
+struct pods_found pods_look_up(const struct pods *pods, const struct address *address, int64_t when)
+{
+	bool doubt;
+	struct holding *holding = holding_at(pods, address, when, &doubt);
+
+	if (!holding)
+		return (struct pods_found){};
+	if (doubt)
+		return (struct pods_found){.doubt = holding->from};
+	return (struct pods_found){.pod = hand_out(holding->stored), .since = holding->from};
+}
+
 const struct pod_name *pods_by_address(const struct pods *pods, const struct address *address,
 				       int64_t when)
 {
-	bool doubt;
-	struct holding *holding = holding_at(pods, address, when, &doubt);
-
-	return holding && !doubt ? hand_out(holding->stored) : NULL;
-}
-
-int64_t pods_address_doubt(const struct pods *pods, const struct address *address, int64_t when)
-{
-	bool doubt;
-	struct holding *holding = holding_at(pods, address, when, &doubt);
-
-	return doubt ? holding->from : 0;
-}
-
-int64_t pods_address_since(const struct pods *pods, const struct address *address, int64_t when)
-{
-	bool doubt;
-	struct holding *holding = holding_at(pods, address, when, &doubt);
-
-	return holding && !doubt ? holding->from : 0;
+	return pods_look_up(pods, address, when).pod;
 }
 
 bool pods_had_address(const struct pods *pods, const struct address *address)

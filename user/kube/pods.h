@@ -90,11 +90,14 @@ int pods_put_node(struct pods *pods, const struct address *address, const char *
 const struct pod_name *pods_by_address(const struct pods *pods, const struct address *address,
 				       int64_t when);
 
-/* When it may have been either of two: since when; else 0. */
-int64_t pods_address_doubt(const struct pods *pods, const struct address *address, int64_t when);
-
-/* Since when that pod has had it (ns since 1970, UTC); 0: not known. */
-int64_t pods_address_since(const struct pods *pods, const struct address *address, int64_t when);
+/* The same, with since when. */
+struct pods_found {
+	const struct pod_name *pod;
+	int64_t since; /* it has had it (ns since 1970, UTC); 0: not known */
+	int64_t doubt; /* there is none, since it may have been either of two: since when; 0: no */
+};
+struct pods_found pods_look_up(const struct pods *pods, const struct address *address,
+			       int64_t when);
 
 /* Whether any pod that is remembered has, or had, this address. */
 bool pods_had_address(const struct pods *pods, const struct address *address);

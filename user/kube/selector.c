@@ -249,7 +249,7 @@ static int parse_value(struct parser *parser, struct requirement *requirement)
 
 static int parse_values(struct parser *parser, struct requirement *requirement)
 {
-	int r;
+	int r = 0;
 
 	if (parser->token.kind != OPEN)
 		return fail_expected(parser, "( and a list of values");

@@ -37,10 +37,13 @@ bool footer_is_quiet(const struct report *report)
 {
 	size_t i;
 
-	if (report->unattributed)
+	if (report->unattributed || ledger_attempted(&report->others.counts))
 		return false;
 	for (i = 0; i < report->n_callers; i++) {
-		if (report->callers[i].class != CLASS_PROBE && report->callers[i].counts.opened)
+		const struct caller *caller = &report->callers[i];
+
+		if (caller->class != CLASS_PROBE &&
+		    (caller->counts.opened || ledger_attempted(&caller->counts)))
 			return false;
 	}
 	return true;
@@ -171,10 +174,12 @@ static void print_attempts(FILE *file, const struct report *report,
 		    report->stray, say_plural(report->stray, "segment", "segments"));
 	if (report->pending)
 		say(file, options, true,
-		    "%" PRIu64 " %s half-open: the client asked for it, and the kernel waits for "
-		    "more from the client before the application can take it.",
+		    "%" PRIu64
+		    " %s half-open: the kernel waits for more from the client, or for room in the "
+		    "queue, before the application can take %s.",
 		    report->pending,
-		    say_plural(report->pending, "connection is", "connections are"));
+		    say_plural(report->pending, "connection is", "connections are"),
+		    say_plural(report->pending, "it", "them"));
 }
 
 void footer_print_totals(FILE *file, const struct report *report,

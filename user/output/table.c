@@ -194,6 +194,13 @@ void table_print(FILE *file, const struct report *report, const struct table_opt
 		print_page(file, report, count_callers(report), options);
 }
 
+void table_print_callers(FILE *file, const struct report *report,
+			 const struct table_options *options)
+{
+	if (report->n_callers || has_others(report))
+		print_callers(file, report, count_callers(report), options);
+}
+
 void table_progress(FILE *file, const struct report *report)
 {
 	uint64_t opened = report->attributed + report->unattributed;

@@ -23,6 +23,11 @@ struct table_options {
  * losses. */
 void table_print(FILE *file, const struct report *report, const struct table_options *options);
 
+/* The rows of all callers alone, under their titles, and an empty line; nothing if there are none.
+ */
+void table_print_callers(FILE *file, const struct report *report,
+			 const struct table_options *options);
+
 /* One line: elapsed of planned, connections, callers, losses. No newline. */
 void table_progress(FILE *file, const struct report *report);
 
