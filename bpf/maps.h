@@ -32,6 +32,7 @@ __u32 only_endpoint;     /* there is no endpoint but number 0, and it has no add
 __u32 first_endpoint;    /* 0 */
 __u32 armed;             /* enum armed */
 __u32 sweep;             /* number of the sweep that runs, or ran last */
+__u32 listeners_only;    /* the sweep looks at nothing else */
 __u32 snapshot_done;     /* the first sweep is over */
 __u32 accept_attached;   /* will tell of each accept */
 __u32 refused_attached;  /* will tell of each attempt that is refused */

@@ -91,7 +91,7 @@ static __noinline int segment_refused(const struct sk_buff *skb, bool is_tcp)
 	bpf_probe_read_kernel(&segment, sizeof(segment),
 			      head + BPF_CORE_READ(skb, transport_header));
 	s.port = bpf_ntohs(segment.dest);
-	if (armed != ARMED_ALL || !port_watched(s.port) || segment.flags & TCP_FLAG_RST)
+	if (!armed || !port_watched(s.port) || segment.flags & TCP_FLAG_RST)
 		return 0;
 	if (segment.flags & TCP_FLAG_SYN) {
 		if (segment.flags & TCP_FLAG_ACK)

@@ -135,6 +135,8 @@ int snapshot(struct bpf_iter__tcp *ctx)
 
 	if (!skc || !port_watched(skc->skc_num))
 		return 0;
+	if (listeners_only && skc->skc_state != TCP_LISTEN)
+		return 0;
 	switch (skc->skc_state) {
 	case TCP_NEW_SYN_RECV:
 		request_found(skc);

@@ -293,6 +293,12 @@ static int begin(struct capture *capture, char *error, size_t error_size)
 
 	if (!r)
 		r = look_for_loopbacks(capture);
+	/* what listeners have dropped by now was before the window */
+	if (!r) {
+		bpf->bss->listeners_only = 1;
+		r = capture_sweep(capture, true);
+		bpf->bss->listeners_only = 0;
+	}
 	if (!r) {
 		capture->started = monotonic_ns();
 		capture->gone.window_start = capture->started;
@@ -436,11 +442,24 @@ int capture_poll(struct capture *capture, void (*take)(const struct event *event
 	return ring_buffer__consume(capture->ring);
 }
 
+/* Half-open connections come to them before there is any. */
+static int note_listeners(struct capture *capture)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < capture->queues.n_listening && !r; i++)
+		if (!capture->queues.listening[i].ended)
+			r = capture_note_netns(capture, capture->queues.listening[i].netns);
+	return r;
+}
+
 int capture_sweep(struct capture *capture, bool everywhere)
 {
 	uint64_t start;
-	int r;
+	int r = note_listeners(capture);
 
+	if (r)
+		return r;
 	capture_kubelet_check(capture);
 	if (!everywhere && !capture->n_netns)
 		return 0;

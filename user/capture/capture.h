@@ -77,7 +77,8 @@ int capture_poll(struct capture *capture, void (*take)(const struct event *event
 		 void *arg);
 
 /*
- * Looks at every open connection (bytes, idle time, queue): in the namespaces that have any, or, if
+ * Looks at every open connection (bytes, idle time, queue): in the namespaces that have any, or a
+ * listener of the target, or, if
  * `everywhere`, in all of this node, which also finds what every witness missed; at half-open ones
  * and at listeners, too. Looks for the kubelet again if that has ended. Returns 0 or -errno.
  */

@@ -158,7 +158,7 @@ struct take_connections {
 	void *arg;
 };
 
-static int note_netns(struct capture *capture, uint32_t inum)
+int capture_note_netns(struct capture *capture, uint32_t inum)
 {
 	uint32_t *netns;
 	size_t at = 0;
@@ -183,7 +183,7 @@ static int take_connection(struct take_connections *t, const struct connection *
 
 	if (connection->flags & CONNECTION_CLOSED)
 		return 0;
-	r = note_netns(t->capture, connection->server_netns);
+	r = capture_note_netns(t->capture, connection->server_netns);
 	return r ? r : t->take(connection, t->arg);
 }
 

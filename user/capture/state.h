@@ -65,6 +65,10 @@ static inline uint64_t monotonic_ns(void)
 int capture_load(struct capture *capture, const struct capture_options *options, char *error,
 		 size_t error_size);
 
+/* Sweeps that don't go everywhere look into this network namespace, too, until the connections are
+ * read again. 0 or -ENOMEM. */
+int capture_note_netns(struct capture *capture, uint32_t inum);
+
 /* Deletes the records of connections that are over and that no hook will come for: those that
  * lingered for their accept, and those that sweeps found gone (read.c). 0 or a negative errno. */
 int capture_bury(struct capture *capture);

@@ -337,13 +337,17 @@ int session_begin(struct session *session)
 int session_finish(struct session *session)
 {
 	int r = capture_last_sweep(session->capture);
+	uint64_t ended;
 
 	cluster_finish(&session->cluster);
 	session->intact = capture_intact(session->capture);
+	/* what comes from here on may be counted, or not */
+	ended = monotonic_ns();
 	capture_stop(session->capture);
 	drain(session);
 	if (!r)
 		r = refresh(session);
+	session->report.end_ns = ended;
 	session->report.final = !r;
 	return r;
 }
