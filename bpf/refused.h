@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The server's side of attempts: segments that came for a port of the target and found no socket.
+ * The server's side of attempts: segments that came for a port of the target and found no socket,
+ * or only the one that listens there.
  * One that asks for a connection was refused; one that carries data is of a connection that the
  * server no longer has. There is nothing here but the segment itself.
  */
@@ -118,6 +119,12 @@ static __always_inline bool reset_without_socket(enum sk_rst_reason reason)
 	       reason == bpf_core_enum_value(enum sk_rst_reason, SK_RST_REASON_TCP_TIMEWAIT_SOCKET);
 }
 
+/* A segment of a connection that is no more meets the socket that listens there now. */
+static __always_inline bool reset_by_listener(const struct sock *sk)
+{
+	return sk && sk->__sk_common.skc_state == TCP_LISTEN;
+}
+
 /*
  * From 6.10 on it is called for segments without a socket, too, and has a reason; the program makes
  * sure of that. Data that a socket in TIME_WAIT gets is for a connection that the server has no
@@ -127,7 +134,16 @@ SEC("tp_btf/tcp_send_reset")
 int BPF_PROG(refused_reset, const struct sock *sk, const struct sk_buff *skb,
 	     enum sk_rst_reason reason)
 {
-	if (!reset_without_socket(reason) || !skb)
+	if (!skb || (!reset_without_socket(reason) && !reset_by_listener(sk)))
+		return 0;
+	return segment_refused(skb, true);
+}
+
+/* Before 6.10 it is called where there is a socket: beside refused_drop. */
+SEC("tp_btf/tcp_send_reset")
+int BPF_PROG(refused_by_listener, const struct sock *sk, const struct sk_buff *skb)
+{
+	if (!skb || !reset_by_listener(sk))
 		return 0;
 	return segment_refused(skb, true);
 }
@@ -144,7 +160,9 @@ int BPF_PROG(refused_drop, const struct sk_buff *skb, void *location, enum skb_d
 /* Before: the functions that send the RST, of a socket or of none. */
 static __always_inline int refused_called(struct pt_regs *ctx)
 {
-	if (WHOCALLS_KPROBE_FIRST(ctx))
+	const struct sock *sk = (const struct sock *)WHOCALLS_KPROBE_FIRST(ctx);
+
+	if (sk && BPF_CORE_READ(sk, __sk_common.skc_state) != TCP_LISTEN)
 		return 0;
 	return segment_refused((const struct sk_buff *)WHOCALLS_KPROBE_SECOND(ctx), true);
 }

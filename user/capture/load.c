@@ -180,7 +180,8 @@ static void choose_refused(struct capture *capture, bool none)
 	struct attached *hook = &capture->hooks[REFUSED];
 	struct whocalls_bpf *bpf = capture->bpf;
 	struct bpf_program *const all[] = {bpf->progs.refused_reset, bpf->progs.refused_drop,
-					   bpf->progs.refused_v4, bpf->progs.refused_v6};
+					   bpf->progs.refused_by_listener, bpf->progs.refused_v4,
+					   bpf->progs.refused_v6};
 
 	capture->refused = capture->refused_second = NULL;
 	hook->name[0] = hook->why[0] = '\0';
@@ -191,6 +192,7 @@ static void choose_refused(struct capture *capture, bool none)
 		hook_name(HOOK_TP_BTF, "tcp_send_reset", hook->name, sizeof(hook->name));
 	} else if (hooks_kernel_is(5, 18)) {
 		capture->refused = bpf->progs.refused_drop;
+		capture->refused_second = bpf->progs.refused_by_listener;
 		hook_name(HOOK_TP_BTF, "kfree_skb", hook->name, sizeof(hook->name));
 		snprintf(hook->why, HOOK_WHY,
 			 "tcp_send_reset is called for segments without a socket from 6.10 on");

@@ -276,6 +276,11 @@ static bool is_over(struct session *session)
 	return !session->ops->wait || !session->ops->wait(session);
 }
 
+static void beat(struct session *session)
+{
+	heartbeat_beat(&session->heartbeat, monotonic_ns(), clock_ns(CLOCK_BOOTTIME));
+}
+
 static int loop(struct session *session, const struct waits *waits)
 {
 	int r = 0;
@@ -285,7 +290,7 @@ static int loop(struct session *session, const struct waits *waits)
 		int n = epoll_wait(waits->epoll, events, 8, -1);
 		uint64_t began = monotonic_ns(), began_cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 
-		heartbeat_beat(&session->heartbeat, began, clock_ns(CLOCK_BOOTTIME));
+		beat(session);
 		if (n < 0 && errno != EINTR)
 			r = -errno;
 		for (int i = 0; i < n && !r; i++)
@@ -329,6 +334,8 @@ int session_begin(struct session *session)
 	r = follow_kubelet(session);
 	if (!r)
 		r = refresh(session);
+	/* before it is said that the window has begun */
+	beat(session);
 	if (!r && session->options.output == OUTPUT_JSONL)
 		r = json_start(stdout, &session->report);
 	return r;
