@@ -62,6 +62,17 @@ static void test_clocks_a_little_apart(void **state)
 	assert_int_equal(heartbeat.n, 0);
 }
 
+/* Nor always in the same order. */
+static void test_clocks_the_other_way_round(void **state)
+{
+	struct heartbeat heartbeat = {};
+
+	(void)state;
+	for (uint64_t i = 0; i < 1000; i++)
+		heartbeat_beat(&heartbeat, 5 * S + i * 50 * MS, 5 * S + i * 50 * MS - 1 + i % 3);
+	assert_int_equal(heartbeat.n, 0);
+}
+
 /* No gap is forgotten: the last one covers what came after it. */
 static void test_many(void **state)
 {
@@ -80,8 +91,11 @@ static void test_many(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_beats_in_time), cmocka_unit_test(test_stopped),
-		cmocka_unit_test(test_suspended),     cmocka_unit_test(test_clocks_a_little_apart),
+		cmocka_unit_test(test_beats_in_time),
+		cmocka_unit_test(test_stopped),
+		cmocka_unit_test(test_suspended),
+		cmocka_unit_test(test_clocks_a_little_apart),
+		cmocka_unit_test(test_clocks_the_other_way_round),
 		cmocka_unit_test(test_many),
 	};
 

@@ -17,8 +17,8 @@
 
 /* Starts as all zero. */
 struct heartbeat {
-	uint64_t last;      /* CLOCK_MONOTONIC ns of the last beat; 0: none yet */
-	uint64_t suspended; /* ns that the machine had slept then: CLOCK_BOOTTIME goes on */
+	uint64_t last;     /* CLOCK_MONOTONIC ns of the last beat; 0: none yet */
+	int64_t suspended; /* ns that the machine had slept then: CLOCK_BOOTTIME goes on */
 	struct gap gaps[COVERAGE_GAPS]; /* times of CLOCK_MONOTONIC */
 	size_t n;
 	uint64_t more; /* gaps beyond those, which are in the last one's span */

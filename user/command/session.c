@@ -278,7 +278,9 @@ static bool is_over(struct session *session)
 
 static void beat(struct session *session)
 {
-	heartbeat_beat(&session->heartbeat, monotonic_ns(), clock_ns(CLOCK_BOOTTIME));
+	uint64_t monotonic = monotonic_ns();
+
+	heartbeat_beat(&session->heartbeat, monotonic, clock_ns(CLOCK_BOOTTIME));
 }
 
 static int loop(struct session *session, const struct waits *waits)
