@@ -203,10 +203,12 @@ int verify_main(int argc, char **argv)
 	verify->session.sweeps = true;
 	verify->session.announce = true;
 	status = options_parse(&verify->session.options, argc, argv);
-	if (status < 0)
+	/* 0: it was asked for help, and had it */
+	if (status < 0) {
 		status = prepare(&verify->session);
-	if (!status)
-		status = run(verify);
+		if (!status)
+			status = run(verify);
+	}
 	coverage_deinit(&verify->coverage);
 	session_deinit(&verify->session);
 	free(verify);
