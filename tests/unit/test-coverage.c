@@ -594,6 +594,7 @@ static void what_is_wrong_stays(void **state)
 	bad.opened = 1;
 	bad.for_ns = MONO(100);
 	facts.confirmed = facts.intact = false;
+	facts.own_pid_namespace = true;
 	facts.unconfirmed = "no answer";
 	facts.unwatched = UNWATCHED_NO_PORT;
 	facts.unwatched_text = "no port";
@@ -609,6 +610,7 @@ static void what_is_wrong_stays(void **state)
 		assert_false(both.confirmed);
 		assert_string_equal(both.unconfirmed, "no answer");
 		assert_false(both.intact);
+		assert_true(both.own_pid_namespace);
 		assert_int_equal(both.unwatched, UNWATCHED_NO_PORT);
 		assert_string_equal(both.unwatched_text, "no port");
 		assert_int_equal(both.miscounted, 1);

@@ -594,7 +594,8 @@ static void json_of_a_quiet_one(void **state)
 	expect_bool(json, "verdict/count_probes", false);
 	expect_keys(json, "coverage",
 		    "hooks endpoints gaps lost notes node window api probes ignored "
-		    "witnesses_complete intact attempts_seen attempts_why not_watched miscounted "
+		    "witnesses_complete intact own_pid_namespace attempts_seen attempts_why "
+		    "not_watched miscounted "
 		    "drops_unknown more_gaps");
 	expect_text(json, "coverage/node", "node-a");
 	expect_keys(json, "coverage/window", "start end seconds wanted_seconds");

@@ -219,6 +219,11 @@ static void namespaces(struct case_of *c)
 	c->coverage.lost.namespaces = 1;
 }
 
+static void own_pid_namespace(struct case_of *c)
+{
+	c->coverage.own_pid_namespace = true;
+}
+
 static void miscounted(struct case_of *c)
 {
 	c->coverage.miscounted = 1;
@@ -273,6 +278,7 @@ static const struct fault {
 	{untracked, REASON_UNTRACKED},
 	{ends, REASON_ENDS_UNSEEN},
 	{namespaces, REASON_NAMESPACES_UNSEEN},
+	{own_pid_namespace, REASON_NAMESPACES_UNSEEN},
 	{miscounted, REASON_MISCOUNTED},
 	{beyond_the_window, REASONS},
 	{clients_and_accepts, REASONS},

@@ -57,6 +57,22 @@ teardown() {
   verify_wait 0 QUIET
 }
 
+@test "in a pid namespace of its own, where the pods' old connections aren't seen: UNPROVEN" {
+  server_start s --mode echo
+  client_start old c --to 100.96.0.2 --mode hold --connections 3 --send-first 700 \
+    --send-on "$T/go" --send 1000 --sent "$T/sent"
+  client_ready old
+  # Nor are the namespaces seen that have a name.
+  background_in node "$T/out.json" "$T/err" unshare --pid --fork --mount --mount-proc \
+    sh -c 'mount -t tmpfs wc-run /run && exec "$@"' sh "$WHOCALLS" verify "${TARGET[@]}" --for 1s -o json
+  TRACERS["$T"]=$!
+  verify_begun
+  touch "$T/go"
+  verify_wait 2 UNPROVEN
+  reasons_are namespaces-unseen
+  jq -e '.coverage.own_pid_namespace' "$T/out.json"
+}
+
 @test "called and ended before the window: QUIET" {
   server_start s
   client_run before c --to 100.96.0.2 --connections 50 --mode close --send 10

@@ -419,6 +419,7 @@ int coverage_make(struct coverage *coverage, const struct report *report,
 		.confirmed = facts->from != ENDPOINTS_FOLLOWED || facts->confirmed,
 		.witnesses_complete = coverage_witnesses_complete(report),
 		.intact = facts->intact,
+		.own_pid_namespace = facts->own_pid_namespace,
 		.lost = report->losses,
 		.drops_unknown = report->unattributed_drops,
 		.miscounted = report->opened > counted ? report->opened - counted : 0,
@@ -516,6 +517,7 @@ int coverage_merge(struct coverage *into, const struct coverage *more)
 	merge_text(into->unconfirmed, sizeof(into->unconfirmed), more->unconfirmed);
 	into->witnesses_complete &= more->witnesses_complete;
 	into->intact &= more->intact;
+	into->own_pid_namespace |= more->own_pid_namespace;
 	into->attempts_seen &= more->attempts_seen;
 	merge_text(into->attempts_why, sizeof(into->attempts_why), more->attempts_why);
 	merge_losses(&into->lost, &more->lost);

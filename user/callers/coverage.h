@@ -116,6 +116,9 @@ struct coverage {
 	/* at least one witness of the handshake missed nothing; and all are attached still */
 	bool witnesses_complete;
 	bool intact;
+	/* processes outside of the pid namespace that the tracer runs in are not seen, nor are the
+	 * network namespaces that only they are in */
+	bool own_pid_namespace;
 	/* attempts at a closed port are seen */
 	bool attempts_seen;
 	char attempts_why[128]; /* why not */
@@ -142,6 +145,7 @@ struct coverage_facts {
 	bool confirmed;
 	const char *unconfirmed;
 	bool intact;
+	bool own_pid_namespace;
 };
 
 /*

@@ -459,8 +459,26 @@ static void write_missed(struct reason *reason, const struct coverage *coverage)
 	}
 }
 
-static void write_lost(struct reason *reason, const struct losses *lost)
+static void write_namespaces(struct reason *reason, const struct coverage *coverage)
 {
+	uint64_t n = coverage->lost.namespaces;
+
+	if (n)
+		TEXT(reason,
+		     "%" PRIu64 " network %s could not be looked into: what was open there before "
+		     "is not known.",
+		     n, plural(n, "namespace", "namespaces"));
+	else
+		TEXT(reason, "whocalls ran in a pid namespace of its own, where it does not see "
+			     "every network namespace: what was open there before is not known.");
+	NEXT(reason, "Run whocalls as root in the node's own pid namespace (hostPID), with all of "
+		     "/proc.");
+}
+
+static void write_lost(struct reason *reason, const struct coverage *coverage)
+{
+	const struct losses *lost = &coverage->lost;
+
 	switch (reason->is) {
 	case REASON_EVENTS_LOST:
 		TEXT(reason, "%" PRIu64 " single %s found no room in the ring.", lost->events,
@@ -483,12 +501,7 @@ static void write_lost(struct reason *reason, const struct losses *lost)
 			     "too.");
 		break;
 	default:
-		TEXT(reason,
-		     "%" PRIu64 " network %s could not be looked into: what was open there before "
-		     "is not known.",
-		     lost->namespaces, plural(lost->namespaces, "namespace", "namespaces"));
-		NEXT(reason, "Run whocalls as root in the node's own pid namespace, with all of "
-			     "/proc.");
+		write_namespaces(reason, coverage);
 		break;
 	}
 }
@@ -510,7 +523,7 @@ void reason_write(struct reason *reason, const struct verdict *verdict,
 		write_endpoints(reason, coverage);
 		break;
 	case REASON_EVENTS_LOST ... REASON_NAMESPACES_UNSEEN:
-		write_lost(reason, &coverage->lost);
+		write_lost(reason, coverage);
 		break;
 	default:
 		write_missed(reason, coverage);

@@ -194,7 +194,7 @@ static bool is_unproven(enum reason_is is, const struct coverage *coverage)
 	case REASON_ENDS_UNSEEN:
 		return coverage->lost.ends;
 	case REASON_NAMESPACES_UNSEEN:
-		return coverage->lost.namespaces;
+		return coverage->lost.namespaces || coverage->own_pid_namespace;
 	case REASON_MISCOUNTED:
 		return coverage->miscounted;
 	default:
