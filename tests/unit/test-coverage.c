@@ -367,7 +367,7 @@ static void counts(void **state)
 
 	(void)state;
 	report.for_ns = MONO(600);
-	report.losses = (struct losses){1, 2, 3, 4, 5, 6};
+	report.losses = (struct losses){1, 2, 3, 4, 5, 6, 7};
 	report.attributed = 7;
 	report.unattributed = 2;
 	report.opened = 12;
@@ -590,7 +590,7 @@ static void what_is_wrong_stays(void **state)
 	(void)state;
 	bad.hooks[0].hook = bad.hooks[1].hook = bad.hooks[3].hook = NULL;
 	bad.hooks[3].why = "not here";
-	bad.losses = (struct losses){1, 2, 3, 4, 5, 6};
+	bad.losses = (struct losses){1, 2, 3, 4, 5, 6, 7};
 	bad.opened = 1;
 	bad.for_ns = MONO(100);
 	facts.confirmed = facts.intact = false;

@@ -194,6 +194,11 @@ static void attempts_unseen(struct case_of *c)
 	c->coverage.attempts_seen = false;
 }
 
+static void listeners_lost(struct case_of *c)
+{
+	c->coverage.lost.listeners = 1;
+}
+
 static void drops_unknown(struct case_of *c)
 {
 	c->coverage.drops_unknown = 1;
@@ -273,6 +278,7 @@ static const struct fault {
 	{missed, REASON_WITNESSES_MISSED, false, true},
 	{detached, REASON_DETACHED, false, true},
 	{attempts_unseen, REASON_ATTEMPTS_UNSEEN},
+	{listeners_lost, REASON_ATTEMPTS_UNSEEN},
 	{drops_unknown, REASON_DROPS_UNKNOWN, false, true},
 	{events_lost, REASON_EVENTS_LOST},
 	{untracked, REASON_UNTRACKED},

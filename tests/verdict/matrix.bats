@@ -57,6 +57,26 @@ teardown() {
   verify_wait 0 QUIET
 }
 
+@test "more listeners than there is room for: UNPROVEN" {
+  command -v python3 >/dev/null || node_skip "needs python3"
+  background_in s "$T/listeners.log" "$T/listeners.log" python3 -c '
+import socket, sys, time
+listeners = []
+for _ in range(4200):
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    s.bind(("0.0.0.0", int(sys.argv[1])))
+    s.listen()
+    listeners.append(s)
+open(sys.argv[2], "w").write("up\n")
+time.sleep(3600)' "$PORT" "$T/listening"
+  wait_for '[[ -s $T/listening ]]'
+  verify_start "${TARGET[@]}" --for 1s
+  verify_wait 2 UNPROVEN
+  reasons_are attempts-unseen
+  jq -e '.coverage.lost.listeners > 0' "$T/out.json"
+}
+
 @test "in a pid namespace of its own, where the pods' old connections aren't seen: UNPROVEN" {
   server_start s --mode echo
   client_start old c --to 100.96.0.2 --mode hold --connections 3 --send-first 700 \

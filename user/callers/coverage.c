@@ -498,6 +498,7 @@ static void merge_losses(struct losses *into, const struct losses *more)
 	into->accepts += more->accepts;
 	into->clients += more->clients;
 	into->namespaces += more->namespaces;
+	into->listeners += more->listeners;
 }
 
 int coverage_merge(struct coverage *into, const struct coverage *more)

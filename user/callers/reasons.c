@@ -423,6 +423,23 @@ static void write_time(struct reason *reason, const struct coverage *coverage)
 
 /* --- UNPROVEN: what was missed, or lost --- */
 
+static void write_attempts(struct reason *reason, const struct coverage *coverage)
+{
+	uint64_t n = coverage->lost.listeners;
+
+	if (coverage->attempts_seen) {
+		TEXT(reason,
+		     "%" PRIu64 " %s no room in the kernel's table: handshakes that %s dropped are "
+		     "not seen.",
+		     n, plural(n, "listener found", "listeners found"), plural(n, "it", "they"));
+		NEXT(reason, "Verify fewer of them at a time: one pod, or --address.");
+		return;
+	}
+	TEXT(reason, "Attempts at a port where nobody listens are not seen here");
+	append_detail(reason, coverage->attempts_why);
+	NEXT(reason, "See what `whocalls doctor` says of refused attempts.");
+}
+
 static void write_missed(struct reason *reason, const struct coverage *coverage)
 {
 	switch (reason->is) {
@@ -438,9 +455,7 @@ static void write_missed(struct reason *reason, const struct coverage *coverage)
 		NEXT(reason, "See who detaches programs here (`bpftool link`), then verify again.");
 		break;
 	case REASON_ATTEMPTS_UNSEEN:
-		TEXT(reason, "Attempts at a port where nobody listens are not seen here");
-		append_detail(reason, coverage->attempts_why);
-		NEXT(reason, "See what `whocalls doctor` says of refused attempts.");
+		write_attempts(reason, coverage);
 		break;
 	case REASON_DROPS_UNKNOWN:
 		TEXT(reason,

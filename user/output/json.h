@@ -21,7 +21,7 @@
  *   missed are null where hook is, for it could not be attached. endpoints[]: start and end of the
  *   watch; listening[]: its sockets, ended (listens no more), queue and limit of their accept
  * queues, overflows and drops of their network namespace since it was met; serving[]: who accepted.
- * lost: events, untracked, ends, accepts, clients, namespaces. notes: sentences.
+ * lost: events, untracked, ends, accepts, clients, namespaces, listeners. notes: sentences.
  *
  * Only verify has these:
  *
