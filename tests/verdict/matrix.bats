@@ -24,6 +24,7 @@ teardown() {
   verify_start "${TARGET[@]}" --for 1s
   verify_wait 0 QUIET
   jq -e '.window.seconds >= 1' "$T/out.json"
+  same node "$(jq -r .coverage.node "$T/out.json")" "$(uname -n)"
 }
 
 @test "nobody listens and nobody calls: not TRAFFIC" {
