@@ -454,6 +454,11 @@ static void proven_gaps(void **state)
 		struct gap gap = {{REAL(130), REAL(132)}, i & 64 ? GAP_SUSPENDED : GAP_STOPPED};
 
 		assert_int_equal(coverage_gap_proven(&coverage, &gap), !i);
+		/* a half-open connection may have come and gone */
+		gap.span.until = gap.span.since + GAP_PROVEN_NS;
+		assert_int_equal(coverage_gap_proven(&coverage, &gap), !i);
+		gap.span.until++;
+		assert_false(coverage_gap_proven(&coverage, &gap));
 	}
 }
 

@@ -583,8 +583,9 @@ bool coverage_blind(const struct coverage *coverage)
 
 bool coverage_gap_proven(const struct coverage *coverage, const struct gap *gap)
 {
-	return gap->cause == GAP_STOPPED && coverage->intact && coverage->witnesses_complete &&
-	       !coverage->drops_unknown && coverage->confirmed && !coverage_blind(coverage);
+	return gap->cause == GAP_STOPPED && gap->span.until - gap->span.since <= GAP_PROVEN_NS &&
+	       coverage->intact && coverage->witnesses_complete && !coverage->drops_unknown &&
+	       coverage->confirmed && !coverage_blind(coverage);
 }
 
 const struct covered *coverage_find(const struct coverage *coverage,

@@ -416,7 +416,8 @@ static void write_time(struct reason *reason, const struct coverage *coverage)
 		TEXT(reason, ", and what happened meanwhile is not proven.");
 		NEXT(reason,
 		     "Give whocalls its share of CPU time, and close what else is open here: the "
-		     "kernel counts on meanwhile, so with all else in order that is proof.");
+		     "kernel counts on meanwhile, so with all else in order, and for no more than 30s at a "
+		     "time, that is proof.");
 		break;
 	}
 }
