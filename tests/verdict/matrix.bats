@@ -1003,6 +1003,7 @@ LIST
 
 # bats test_tags=short
 @test "bad input is refused, with a status that is no verdict" {
+  verify_refused 64 'evidence' "${TARGET[@]}" --evidence ''
   verify_refused 64 '30 days|30d' "${TARGET[@]}" --for 31d
   verify_refused 64 'for' "${TARGET[@]}" --for 0
   verify_refused 64 'for' "${TARGET[@]}" --for 0s
