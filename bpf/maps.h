@@ -38,6 +38,7 @@ __u32 accept_attached;   /* will tell of each accept */
 __u32 refused_attached;  /* will tell of each attempt that is refused */
 __u32 pendings;          /* entries of that map: 0 saves a look-up */
 __u32 pendings_lost;     /* half-open connections that found no room in it, of the last sweep */
+__u32 listeners_lost;    /* listeners of the target that found no room in theirs, likewise */
 __u32 sockops_attached;  /* which misses nothing: what a later sweep finds is older, too */
 __u32 overflowed;        /* a record found no room: the sweep can't tell what was missed any more */
 __u32 kubelet_port;      /* who listens here, in node_netns, is the kubelet; 0: nobody */
@@ -175,7 +176,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__type(key, __u64);
 	__type(value, struct listener);
-	__uint(max_entries, 1024);
+	__uint(max_entries, 4096);
 } listeners SEC(".maps");
 
 struct {

@@ -88,7 +88,8 @@ static __always_inline void listener_found(struct tcp_sock *tp)
 #ifndef OLD_KERNEL
 	listener.cookie = socket_cookie(tp, tp);
 #endif
-	bpf_map_update_elem(&listeners, &key, &listener, BPF_ANY);
+	if (bpf_map_update_elem(&listeners, &key, &listener, BPF_ANY))
+		__sync_fetch_and_add(&listeners_lost, 1);
 }
 
 /* A half-open connection. */

@@ -55,6 +55,13 @@ explain() {
   [[ $output == "$("$WHOCALLS" trace --help)" ]]
 }
 
+@test "help verify and verify --help are the same" {
+  run -0 --separate-stderr "$WHOCALLS" verify --help
+  [[ $output == *--evidence* ]]
+  [[ -z $stderr ]]
+  [[ $output == "$("$WHOCALLS" help verify)" ]]
+}
+
 @test "--version goes to standard output" {
   run -0 --separate-stderr "$WHOCALLS" --version
   [[ $output == *whocalls* ]]

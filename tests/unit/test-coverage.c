@@ -367,7 +367,7 @@ static void counts(void **state)
 
 	(void)state;
 	report.for_ns = MONO(600);
-	report.losses = (struct losses){1, 2, 3, 4, 5, 6};
+	report.losses = (struct losses){1, 2, 3, 4, 5, 6, 7};
 	report.attributed = 7;
 	report.unattributed = 2;
 	report.opened = 12;
@@ -454,6 +454,11 @@ static void proven_gaps(void **state)
 		struct gap gap = {{REAL(130), REAL(132)}, i & 64 ? GAP_SUSPENDED : GAP_STOPPED};
 
 		assert_int_equal(coverage_gap_proven(&coverage, &gap), !i);
+		/* a half-open connection may have come and gone */
+		gap.span.until = gap.span.since + GAP_PROVEN_NS;
+		assert_int_equal(coverage_gap_proven(&coverage, &gap), !i);
+		gap.span.until++;
+		assert_false(coverage_gap_proven(&coverage, &gap));
 	}
 }
 
@@ -590,10 +595,11 @@ static void what_is_wrong_stays(void **state)
 	(void)state;
 	bad.hooks[0].hook = bad.hooks[1].hook = bad.hooks[3].hook = NULL;
 	bad.hooks[3].why = "not here";
-	bad.losses = (struct losses){1, 2, 3, 4, 5, 6};
+	bad.losses = (struct losses){1, 2, 3, 4, 5, 6, 7};
 	bad.opened = 1;
 	bad.for_ns = MONO(100);
 	facts.confirmed = facts.intact = false;
+	facts.own_pid_namespace = true;
 	facts.unconfirmed = "no answer";
 	facts.unwatched = UNWATCHED_NO_PORT;
 	facts.unwatched_text = "no port";
@@ -609,6 +615,7 @@ static void what_is_wrong_stays(void **state)
 		assert_false(both.confirmed);
 		assert_string_equal(both.unconfirmed, "no answer");
 		assert_false(both.intact);
+		assert_true(both.own_pid_namespace);
 		assert_int_equal(both.unwatched, UNWATCHED_NO_PORT);
 		assert_string_equal(both.unwatched_text, "no port");
 		assert_int_equal(both.miscounted, 1);

@@ -44,6 +44,9 @@ static void test_addresses(void **state)
 		{"0.0.0.0/0", "198.51.100.1", true},
 		{"0.0.0.0/0", "2001:db8::1", false},
 		{"::/0", "2001:db8::1", true},
+		{"::/0", "192.0.2.1", false}, /* an IPv4 peer, however the kernel has it */
+		{"::/80", "::ffff:192.0.2.1", false},
+		{"::ffff:192.0.2.0/120", "192.0.2.1", true},
 		{"2001:db8::/33", "2001:db8:7fff::1", true},
 		{"2001:db8::/33", "2001:db8:8000::1", false},
 		{"2001:db8::1", "2001:db8::1", true},

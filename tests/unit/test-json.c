@@ -326,7 +326,8 @@ static void check_document(json_t *json)
 	expect_keys(at(json, "coverage/endpoints/0"), ENDPOINT " start end here listening serving");
 	expect_text(json, "coverage/endpoints/1/start", "2024-05-01T14:00:00.000000000Z");
 	assert_int_equal(json_array_size(at(json, "coverage/gaps")), 0);
-	expect_keys(at(json, "coverage/lost"), "events untracked ends accepts clients namespaces");
+	expect_keys(at(json, "coverage/lost"),
+		    "events untracked ends accepts clients namespaces listeners");
 	expect_number(json, "coverage/lost/events", 1);
 	expect_number(json, "coverage/lost/namespaces", 4);
 	expect_number(json, "coverage/lost/ends", 5);

@@ -371,7 +371,7 @@ static void unproven(void **state)
 	       "  Verify there too, at the same time: on node-b.\n"
 	       "  See that the API can be reached and asked all the time, then verify again.\n"
 	       "  Keep the machine awake, and verify again.\n"
-	       "  Give whocalls its share of CPU time, and close what else is open here: the kernel counts on meanwhile, so with all else in order that is proof.\n"
+	       "  Give whocalls its share of CPU time, and close what else is open here: the kernel counts on meanwhile, so with all else in order, and for no more than 30s at a time, that is proof.\n"
 	       "  See what `whocalls doctor` says of refused attempts.\n"
 	       "  Verify again with a larger --ring-size.\n");
 }
@@ -594,7 +594,8 @@ static void json_of_a_quiet_one(void **state)
 	expect_bool(json, "verdict/count_probes", false);
 	expect_keys(json, "coverage",
 		    "hooks endpoints gaps lost notes node window api probes ignored "
-		    "witnesses_complete intact attempts_seen attempts_why not_watched miscounted "
+		    "witnesses_complete intact own_pid_namespace attempts_seen attempts_why "
+		    "not_watched miscounted "
 		    "drops_unknown more_gaps");
 	expect_text(json, "coverage/node", "node-a");
 	expect_keys(json, "coverage/window", "start end seconds wanted_seconds");

@@ -194,6 +194,11 @@ static void attempts_unseen(struct case_of *c)
 	c->coverage.attempts_seen = false;
 }
 
+static void listeners_lost(struct case_of *c)
+{
+	c->coverage.lost.listeners = 1;
+}
+
 static void drops_unknown(struct case_of *c)
 {
 	c->coverage.drops_unknown = 1;
@@ -217,6 +222,11 @@ static void ends(struct case_of *c)
 static void namespaces(struct case_of *c)
 {
 	c->coverage.lost.namespaces = 1;
+}
+
+static void own_pid_namespace(struct case_of *c)
+{
+	c->coverage.own_pid_namespace = true;
 }
 
 static void miscounted(struct case_of *c)
@@ -268,11 +278,13 @@ static const struct fault {
 	{missed, REASON_WITNESSES_MISSED, false, true},
 	{detached, REASON_DETACHED, false, true},
 	{attempts_unseen, REASON_ATTEMPTS_UNSEEN},
+	{listeners_lost, REASON_ATTEMPTS_UNSEEN},
 	{drops_unknown, REASON_DROPS_UNKNOWN, false, true},
 	{events_lost, REASON_EVENTS_LOST},
 	{untracked, REASON_UNTRACKED},
 	{ends, REASON_ENDS_UNSEEN},
 	{namespaces, REASON_NAMESPACES_UNSEEN},
+	{own_pid_namespace, REASON_NAMESPACES_UNSEEN},
 	{miscounted, REASON_MISCOUNTED},
 	{beyond_the_window, REASONS},
 	{clients_and_accepts, REASONS},

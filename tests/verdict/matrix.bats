@@ -24,6 +24,7 @@ teardown() {
   verify_start "${TARGET[@]}" --for 1s
   verify_wait 0 QUIET
   jq -e '.window.seconds >= 1' "$T/out.json"
+  same node "$(jq -r .coverage.node "$T/out.json")" "$(uname -n)"
 }
 
 @test "nobody listens and nobody calls: not TRAFFIC" {
@@ -55,6 +56,42 @@ teardown() {
   verify_start "${TARGET[@]}" --address 100.96.0.2 --for 1s
   touch "$T/go"
   verify_wait 0 QUIET
+}
+
+@test "more listeners than there is room for: UNPROVEN" {
+  command -v python3 >/dev/null || node_skip "needs python3"
+  background_in s "$T/listeners.log" "$T/listeners.log" python3 -c '
+import socket, sys, time
+listeners = []
+for _ in range(4200):
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    s.bind(("0.0.0.0", int(sys.argv[1])))
+    s.listen()
+    listeners.append(s)
+open(sys.argv[2], "w").write("up\n")
+time.sleep(3600)' "$PORT" "$T/listening"
+  wait_for '[[ -s $T/listening ]]'
+  verify_start "${TARGET[@]}" --for 1s
+  verify_wait 2 UNPROVEN
+  reasons_are attempts-unseen
+  jq -e '.coverage.lost.listeners > 0' "$T/out.json"
+}
+
+@test "in a pid namespace of its own, where the pods' old connections aren't seen: UNPROVEN" {
+  server_start s --mode echo
+  client_start old c --to 100.96.0.2 --mode hold --connections 3 --send-first 700 \
+    --send-on "$T/go" --send 1000 --sent "$T/sent"
+  client_ready old
+  # Nor are the namespaces seen that have a name.
+  background_in node "$T/out.json" "$T/err" unshare --pid --fork --mount --mount-proc \
+    sh -c 'mount -t tmpfs wc-run /run && exec "$@"' sh "$WHOCALLS" verify "${TARGET[@]}" --for 1s -o json
+  TRACERS["$T"]=$!
+  verify_begun
+  touch "$T/go"
+  verify_wait 2 UNPROVEN
+  reasons_are namespaces-unseen
+  jq -e '.coverage.own_pid_namespace' "$T/out.json"
 }
 
 @test "called and ended before the window: QUIET" {
@@ -966,6 +1003,7 @@ LIST
 
 # bats test_tags=short
 @test "bad input is refused, with a status that is no verdict" {
+  verify_refused 64 'evidence' "${TARGET[@]}" --evidence ''
   verify_refused 64 '30 days|30d' "${TARGET[@]}" --for 31d
   verify_refused 64 'for' "${TARGET[@]}" --for 0
   verify_refused 64 'for' "${TARGET[@]}" --for 0s

@@ -419,6 +419,7 @@ int coverage_make(struct coverage *coverage, const struct report *report,
 		.confirmed = facts->from != ENDPOINTS_FOLLOWED || facts->confirmed,
 		.witnesses_complete = coverage_witnesses_complete(report),
 		.intact = facts->intact,
+		.own_pid_namespace = facts->own_pid_namespace,
 		.lost = report->losses,
 		.drops_unknown = report->unattributed_drops,
 		.miscounted = report->opened > counted ? report->opened - counted : 0,
@@ -497,6 +498,7 @@ static void merge_losses(struct losses *into, const struct losses *more)
 	into->accepts += more->accepts;
 	into->clients += more->clients;
 	into->namespaces += more->namespaces;
+	into->listeners += more->listeners;
 }
 
 int coverage_merge(struct coverage *into, const struct coverage *more)
@@ -516,6 +518,7 @@ int coverage_merge(struct coverage *into, const struct coverage *more)
 	merge_text(into->unconfirmed, sizeof(into->unconfirmed), more->unconfirmed);
 	into->witnesses_complete &= more->witnesses_complete;
 	into->intact &= more->intact;
+	into->own_pid_namespace |= more->own_pid_namespace;
 	into->attempts_seen &= more->attempts_seen;
 	merge_text(into->attempts_why, sizeof(into->attempts_why), more->attempts_why);
 	merge_losses(&into->lost, &more->lost);
@@ -580,8 +583,9 @@ bool coverage_blind(const struct coverage *coverage)
 
 bool coverage_gap_proven(const struct coverage *coverage, const struct gap *gap)
 {
-	return gap->cause == GAP_STOPPED && coverage->intact && coverage->witnesses_complete &&
-	       !coverage->drops_unknown && coverage->confirmed && !coverage_blind(coverage);
+	return gap->cause == GAP_STOPPED && gap->span.until - gap->span.since <= GAP_PROVEN_NS &&
+	       coverage->intact && coverage->witnesses_complete && !coverage->drops_unknown &&
+	       coverage->confirmed && !coverage_blind(coverage);
 }
 
 const struct covered *coverage_find(const struct coverage *coverage,

@@ -116,6 +116,9 @@ struct coverage {
 	/* at least one witness of the handshake missed nothing; and all are attached still */
 	bool witnesses_complete;
 	bool intact;
+	/* processes outside of the pid namespace that the tracer runs in are not seen, nor are the
+	 * network namespaces that only they are in */
+	bool own_pid_namespace;
 	/* attempts at a closed port are seen */
 	bool attempts_seen;
 	char attempts_why[128]; /* why not */
@@ -142,6 +145,7 @@ struct coverage_facts {
 	bool confirmed;
 	const char *unconfirmed;
 	bool intact;
+	bool own_pid_namespace;
 };
 
 /*
@@ -177,8 +181,12 @@ struct span coverage_within(const struct coverage *coverage, struct span span);
 /* Whether it touches the window: also what has no length. */
 bool coverage_touches(const struct coverage *coverage, struct span span);
 
+/* Half-open connections are looked for by the program alone, and the kernel keeps one that nobody
+ * answers for a minute: a gap that is longer than this can hide one. */
+#define GAP_PROVEN_NS (INT64_C(30) * 1000000000)
+
 /* Whether what happened in a gap is known all the same: the kernel counted on, and the API told
- * later. A suspended machine's never is. */
+ * later. A suspended machine's never is, nor is a long one's. */
 bool coverage_gap_proven(const struct coverage *coverage, const struct gap *gap);
 
 /* The API was asked, and there is a time within the window whose changes it never told. */

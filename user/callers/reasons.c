@@ -416,12 +416,30 @@ static void write_time(struct reason *reason, const struct coverage *coverage)
 		TEXT(reason, ", and what happened meanwhile is not proven.");
 		NEXT(reason,
 		     "Give whocalls its share of CPU time, and close what else is open here: the "
-		     "kernel counts on meanwhile, so with all else in order that is proof.");
+		     "kernel counts on meanwhile, so with all else in order, and for no more than 30s at a "
+		     "time, that is proof.");
 		break;
 	}
 }
 
 /* --- UNPROVEN: what was missed, or lost --- */
+
+static void write_attempts(struct reason *reason, const struct coverage *coverage)
+{
+	uint64_t n = coverage->lost.listeners;
+
+	if (coverage->attempts_seen) {
+		TEXT(reason,
+		     "%" PRIu64 " %s no room in the kernel's table: handshakes that %s dropped are "
+		     "not seen.",
+		     n, plural(n, "listener found", "listeners found"), plural(n, "it", "they"));
+		NEXT(reason, "Verify fewer of them at a time: one pod, or --address.");
+		return;
+	}
+	TEXT(reason, "Attempts at a port where nobody listens are not seen here");
+	append_detail(reason, coverage->attempts_why);
+	NEXT(reason, "See what `whocalls doctor` says of refused attempts.");
+}
 
 static void write_missed(struct reason *reason, const struct coverage *coverage)
 {
@@ -438,9 +456,7 @@ static void write_missed(struct reason *reason, const struct coverage *coverage)
 		NEXT(reason, "See who detaches programs here (`bpftool link`), then verify again.");
 		break;
 	case REASON_ATTEMPTS_UNSEEN:
-		TEXT(reason, "Attempts at a port where nobody listens are not seen here");
-		append_detail(reason, coverage->attempts_why);
-		NEXT(reason, "See what `whocalls doctor` says of refused attempts.");
+		write_attempts(reason, coverage);
 		break;
 	case REASON_DROPS_UNKNOWN:
 		TEXT(reason,
@@ -459,8 +475,26 @@ static void write_missed(struct reason *reason, const struct coverage *coverage)
 	}
 }
 
-static void write_lost(struct reason *reason, const struct losses *lost)
+static void write_namespaces(struct reason *reason, const struct coverage *coverage)
 {
+	uint64_t n = coverage->lost.namespaces;
+
+	if (n)
+		TEXT(reason,
+		     "%" PRIu64 " network %s could not be looked into: what was open there before "
+		     "is not known.",
+		     n, plural(n, "namespace", "namespaces"));
+	else
+		TEXT(reason, "whocalls ran in a pid namespace of its own, where it does not see "
+			     "every network namespace: what was open there before is not known.");
+	NEXT(reason, "Run whocalls as root in the node's own pid namespace (hostPID), with all of "
+		     "/proc.");
+}
+
+static void write_lost(struct reason *reason, const struct coverage *coverage)
+{
+	const struct losses *lost = &coverage->lost;
+
 	switch (reason->is) {
 	case REASON_EVENTS_LOST:
 		TEXT(reason, "%" PRIu64 " single %s found no room in the ring.", lost->events,
@@ -483,12 +517,7 @@ static void write_lost(struct reason *reason, const struct losses *lost)
 			     "too.");
 		break;
 	default:
-		TEXT(reason,
-		     "%" PRIu64 " network %s could not be looked into: what was open there before "
-		     "is not known.",
-		     lost->namespaces, plural(lost->namespaces, "namespace", "namespaces"));
-		NEXT(reason, "Run whocalls as root in the node's own pid namespace, with all of "
-			     "/proc.");
+		write_namespaces(reason, coverage);
 		break;
 	}
 }
@@ -510,7 +539,7 @@ void reason_write(struct reason *reason, const struct verdict *verdict,
 		write_endpoints(reason, coverage);
 		break;
 	case REASON_EVENTS_LOST ... REASON_NAMESPACES_UNSEEN:
-		write_lost(reason, &coverage->lost);
+		write_lost(reason, coverage);
 		break;
 	default:
 		write_missed(reason, coverage);

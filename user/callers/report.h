@@ -76,6 +76,9 @@ struct losses {
 	uint64_t clients;
 	/* network namespaces that could not be looked into for open connections */
 	uint64_t namespaces;
+	/* listeners without room in the kernel's table: handshakes that they dropped are not seen
+	 */
+	uint64_t listeners;
 };
 
 /* One line of the table: rows of the ledger that are the same caller. */

@@ -32,7 +32,7 @@ static const struct {
 	[REASON_GAP] = {"tracer-stopped", "whocalls did not run all the time"},
 	[REASON_WITNESSES_MISSED] = {"handshakes-missed", "connections may have been missed"},
 	[REASON_DETACHED] = {"hook-detached", "a hook was detached"},
-	[REASON_ATTEMPTS_UNSEEN] = {"attempts-unseen", "refused attempts are not seen here"},
+	[REASON_ATTEMPTS_UNSEEN] = {"attempts-unseen", "not all attempts are seen here"},
 	[REASON_DROPS_UNKNOWN] = {"drops-unknown", "dropped handshakes may have been calls"},
 	[REASON_EVENTS_LOST] = {"events-lost", "single events were lost"},
 	[REASON_UNTRACKED] = {"connections-untracked", "connections were not followed"},
@@ -184,7 +184,7 @@ static bool is_unproven(enum reason_is is, const struct coverage *coverage)
 	case REASON_DETACHED:
 		return !coverage->intact;
 	case REASON_ATTEMPTS_UNSEEN:
-		return !coverage->attempts_seen;
+		return !coverage->attempts_seen || coverage->lost.listeners;
 	case REASON_DROPS_UNKNOWN:
 		return coverage->drops_unknown;
 	case REASON_EVENTS_LOST:
@@ -194,7 +194,7 @@ static bool is_unproven(enum reason_is is, const struct coverage *coverage)
 	case REASON_ENDS_UNSEEN:
 		return coverage->lost.ends;
 	case REASON_NAMESPACES_UNSEEN:
-		return coverage->lost.namespaces;
+		return coverage->lost.namespaces || coverage->own_pid_namespace;
 	case REASON_MISCOUNTED:
 		return coverage->miscounted;
 	default:

@@ -465,11 +465,14 @@ int capture_sweep(struct capture *capture, bool everywhere)
 		return 0;
 	capture->bpf->bss->sweep++;
 	capture->bpf->bss->pendings_lost = 0;
+	capture->bpf->bss->listeners_lost = 0;
 	start = monotonic_ns();
 	r = sweep_namespaces(capture->bpf->progs.snapshot, everywhere ? NULL : capture->netns,
 			     capture->n_netns);
 	if (r < 0)
 		return r;
+	if (capture->bpf->bss->listeners_lost > capture->unlistened)
+		capture->unlistened = capture->bpf->bss->listeners_lost;
 	if (everywhere) {
 		capture->unswept = (uint64_t)r;
 		capture->attempts.everywhere = capture->bpf->bss->sweep;

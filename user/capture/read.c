@@ -396,6 +396,7 @@ int capture_report(struct capture *capture, struct report *report)
 	report->losses.clients = totals.clients_full;
 	report->losses.ends = capture->gone.number;
 	report->losses.accepts = capture->gone.unaccepted;
+	report->losses.listeners = capture->unlistened;
 	report->losses.namespaces =
 		capture->unswept > capture->unlooked ? capture->unswept : capture->unlooked;
 	return r;

@@ -18,6 +18,8 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#define PROC_PID_INIT_INO 0xEFFFFFFCU /* linux/proc_ns.h: the first PID namespace always has it */
+
 /* Namespaces seen in one walk: a sorted set of inode numbers. */
 struct seen {
 	uint32_t *inums;
@@ -221,4 +223,11 @@ uint32_t sweep_own_netns(void)
 	struct stat st;
 
 	return stat("/proc/self/ns/net", &st) ? 0 : (uint32_t)st.st_ino;
+}
+
+bool sweep_own_pids(void)
+{
+	struct stat st;
+
+	return !stat("/proc/self/ns/pid", &st) && st.st_ino != PROC_PID_INIT_INO;
 }

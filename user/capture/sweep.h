@@ -4,6 +4,7 @@
 #ifndef CAPTURE_SWEEP_H
 #define CAPTURE_SWEEP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,5 +31,8 @@ int sweep_look(int (*look)(uint32_t inum, void *arg), void *arg, const uint32_t 
 
 /* Inode number of this process's own network namespace; 0 if it can't be told. */
 uint32_t sweep_own_netns(void);
+
+/* This process sees only those of a pid namespace of its own, so namespaces may be left out. */
+bool sweep_own_pids(void);
 
 #endif

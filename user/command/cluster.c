@@ -196,14 +196,16 @@ void cluster_attach(struct cluster *cluster, struct capture *capture, bool say)
 		cluster->capture = capture;
 }
 
-void cluster_wait_for_names(struct cluster *cluster)
+void cluster_wait_for_names(struct cluster *cluster, struct heartbeat *heartbeat)
 {
 	uint64_t end = monotonic_ns() + NAMES_S * UINT64_C(1000000000);
 	struct kube_trouble trouble;
 
 	while (cluster->kube && !kube_synced(cluster->kube) && monotonic_ns() < end &&
-	       !kube_troubles(cluster->kube, &trouble, 1))
+	       !kube_troubles(cluster->kube, &trouble, 1)) {
 		run_for_a_while(cluster);
+		heartbeat_beat(heartbeat, monotonic_ns(), clock_ns(CLOCK_BOOTTIME));
+	}
 }
 
 /* --- while it runs --- */

@@ -8,6 +8,7 @@
 #include "../callers/target.h"
 #include "../capture/capture.h"
 #include "../kube/kube.h"
+#include "heartbeat.h"
 #include "options.h"
 
 /* Starts as all zero. */
@@ -35,8 +36,9 @@ int cluster_open(struct cluster *cluster, const struct options *options, struct 
  */
 void cluster_attach(struct cluster *cluster, struct capture *capture, bool say);
 
-/* Gives the API a moment to tell its lists, so that the first picture has names. */
-void cluster_wait_for_names(struct cluster *cluster);
+/* Gives the API a moment to tell its lists, so that the first picture has names; the heart beats
+ * meanwhile. */
+void cluster_wait_for_names(struct cluster *cluster, struct heartbeat *heartbeat);
 
 /* -1: nothing to wait for. */
 int cluster_fd(const struct cluster *cluster);

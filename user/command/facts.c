@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/utsname.h>
 
+#include "../capture/sweep.h"
+
 /* As notes.c has it: by the API, else as it was given, else the host's name. */
 static void add_node(struct facts *facts, const struct session *session)
 {
@@ -120,7 +122,8 @@ void facts_make(struct facts *facts, const struct session *session)
 					  .n_gaps = heartbeat->n,
 					  .more_gaps = heartbeat->more,
 					  .unconfirmed = "",
-					  .intact = session->intact}};
+					  .intact = session->intact,
+					  .own_pid_namespace = sweep_own_pids()}};
 	add_node(facts, session);
 	if (!session->cluster.follows)
 		return;

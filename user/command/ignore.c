@@ -61,10 +61,15 @@ static int cidr_parse(struct ignore_rule *rule, const char *text)
 	return rule->prefix < (v6 ? 0 : 96) ? -EINVAL : 0;
 }
 
+/* An IPv4 peer, whichever way the kernel has it, is in no range of IPv6 addresses: ::/0 is not all
+ * there is. */
 static bool in_cidr(const struct ignore_rule *rule, const uint32_t peer[4])
 {
+	bool v4 = !peer[0] && !peer[1] && peer[2] == htonl(0xffff);
 	int bits = rule->prefix;
 
+	if (v4 && bits < 96)
+		return false;
 	for (int i = 0; i < 4 && bits > 0; i++, bits -= 32) {
 		uint32_t mask = htonl(bits < 32 ? ~(UINT32_MAX >> bits) : UINT32_MAX);
 

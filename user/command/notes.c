@@ -5,10 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/utsname.h>
 
-#define PROC_PID_INIT_INO 0xEFFFFFFCU /* linux/proc_ns.h: the first PID namespace always has it */
+#include "../capture/sweep.h"
 
 __attribute__((format(printf, 2, 3))) static void note(struct notes *notes, const char *format, ...)
 {
@@ -25,9 +24,7 @@ __attribute__((format(printf, 2, 3))) static void note(struct notes *notes, cons
  * sockets. */
 static void note_pid_namespace(struct notes *notes)
 {
-	struct stat st;
-
-	if (!stat("/proc/self/ns/pid", &st) && st.st_ino != PROC_PID_INIT_INO)
+	if (sweep_own_pids())
 		note(notes,
 		     "This runs in a PID namespace of its own: connections that were open "
 		     "before in pods outside of it are not known. Run it on the node itself, or "

@@ -345,6 +345,8 @@ static int take(struct options *options, int option, const char *text, char **ar
 		options->fail_fast = true;
 		return -1;
 	case EVIDENCE:
+		if (!*text)
+			return wrong("--evidence: give the name of a file");
 		options->evidence = text;
 		return -1;
 	case ':':

@@ -332,7 +332,9 @@ int session_begin(struct session *session)
 	session->report.target = &session->target;
 	session->report.for_ns = session->options.for_ns;
 	session->report.max_callers = session->options.max_callers;
-	cluster_wait_for_names(&session->cluster);
+	/* the window has begun */
+	heartbeat_beat(&session->heartbeat, monotonic_ns(), clock_ns(CLOCK_BOOTTIME));
+	cluster_wait_for_names(&session->cluster, &session->heartbeat);
 	r = follow_kubelet(session);
 	if (!r)
 		r = refresh(session);
@@ -352,6 +354,7 @@ int session_finish(struct session *session)
 	session->intact = capture_intact(session->capture);
 	/* what comes from here on may be counted, or not */
 	ended = monotonic_ns();
+	heartbeat_beat(&session->heartbeat, ended, clock_ns(CLOCK_BOOTTIME));
 	capture_stop(session->capture);
 	drain(session);
 	if (!r)

@@ -29,6 +29,7 @@ struct verify {
 	struct session session; /* first: ops are given this */
 	struct traffic traffic;
 	struct coverage coverage;
+	struct facts facts; /* the coverage has its node's name */
 	struct verdict verdict;
 	uint64_t confirm_until; /* CLOCK_MONOTONIC ns; 0: not asked yet */
 };
@@ -96,11 +97,10 @@ static int decide(struct verify *verify)
 	struct session *session = &verify->session;
 	const struct verdict_options options = {session->options.allow_idle,
 						session->options.count_probes};
-	struct facts facts;
 	int r;
 
-	facts_make(&facts, session);
-	r = coverage_make(&verify->coverage, &session->report, &facts.facts);
+	facts_make(&verify->facts, session);
+	r = coverage_make(&verify->coverage, &session->report, &verify->facts.facts);
 	if (r)
 		return r;
 	traffic_make(&verify->traffic, &session->report);
@@ -203,10 +203,12 @@ int verify_main(int argc, char **argv)
 	verify->session.sweeps = true;
 	verify->session.announce = true;
 	status = options_parse(&verify->session.options, argc, argv);
-	if (status < 0)
+	/* 0: it was asked for help, and had it */
+	if (status < 0) {
 		status = prepare(&verify->session);
-	if (!status)
-		status = run(verify);
+		if (!status)
+			status = run(verify);
+	}
 	coverage_deinit(&verify->coverage);
 	session_deinit(&verify->session);
 	free(verify);

@@ -271,6 +271,14 @@ static void print_losses(FILE *file, const struct report *report,
 		    "  %" PRIu64 " network %s could not be looked into: what was open there before "
 		    "is not known.",
 		    lost->namespaces, say_plural(lost->namespaces, "namespace", "namespaces"));
+	if (lost->listeners)
+		say(file, options, true,
+		    "  %" PRIu64
+		    " %s no room in the kernel's table: handshakes that %s dropped are "
+		    "not seen.",
+		    lost->listeners,
+		    say_plural(lost->listeners, "listener found", "listeners found"),
+		    say_plural(lost->listeners, "it", "they"));
 	/* live, the one is read after the other; at the end they must agree */
 	if (report->final && report->opened > counted)
 		say(file, options, true,
@@ -282,7 +290,7 @@ static void print_losses(FILE *file, const struct report *report,
 		    "  no witness of the handshake is sure to have missed none: what all of them "
 		    "missed can't be known.");
 	else if (!lost->events && !lost->untracked && !lost->ends && !lost->clients &&
-		 !lost->namespaces)
+		 !lost->namespaces && !lost->listeners)
 		say(file, options, false, "  nothing was lost");
 }
 

@@ -180,8 +180,9 @@ static json_t *json_covered_window(const struct coverage *coverage)
 
 static json_t *json_flags(const struct coverage *coverage)
 {
-	return json_pack("{s:b, s:b, s:b, s:o, s:o, s:I, s:I, s:I}", "witnesses_complete",
-			 coverage->witnesses_complete, "intact", coverage->intact, "attempts_seen",
+	return json_pack("{s:b, s:b, s:b, s:b, s:o, s:o, s:I, s:I, s:I}", "witnesses_complete",
+			 coverage->witnesses_complete, "intact", coverage->intact,
+			 "own_pid_namespace", coverage->own_pid_namespace, "attempts_seen",
 			 coverage->attempts_seen, "attempts_why", json_name(coverage->attempts_why),
 			 "not_watched", json_name(coverage->unwatched_text), "miscounted",
 			 (json_int_t)coverage->miscounted, "drops_unknown",

@@ -21,7 +21,7 @@
  *   missed are null where hook is, for it could not be attached. endpoints[]: start and end of the
  *   watch; listening[]: its sockets, ended (listens no more), queue and limit of their accept
  * queues, overflows and drops of their network namespace since it was met; serving[]: who accepted.
- * lost: events, untracked, ends, accepts, clients, namespaces. notes: sentences.
+ * lost: events, untracked, ends, accepts, clients, namespaces, listeners. notes: sentences.
  *
  * Only verify has these:
  *
@@ -31,8 +31,8 @@
  *   endpoints[]: existed (within the window; null: not in it), watched[], unwatched (the first time
  *   at which it was not; null: none), place ("here", "no-room", "not-found", "other-node");
  *   probes, ignored {callers, opened, refused, stray, pending, active, held, held_since, last};
- *   witnesses_complete, intact, attempts_seen, attempts_why, not_watched (a sentence), miscounted,
- *   drops_unknown.
+ *   witnesses_complete, intact, own_pid_namespace, attempts_seen, attempts_why, not_watched (a
+ * sentence), miscounted, drops_unknown.
  * - verdict: verdict, statement, reasons[] {code, verdict, text, next}, rate_below_per_second
  * (null: the window had no length), traffic (a tally as above, and dropped), allow_idle,
  * count_probes.
