@@ -22,10 +22,13 @@ static void add(struct heartbeat *heartbeat, enum gap_cause cause, uint64_t sinc
 
 void heartbeat_beat(struct heartbeat *heartbeat, uint64_t monotonic, uint64_t boottime)
 {
-	uint64_t suspended = boottime - monotonic, last = heartbeat->last;
+	/* below zero where the clocks are read the other way round */
+	int64_t suspended = (int64_t)(boottime - monotonic);
+	uint64_t last = heartbeat->last;
 
 	if (last && suspended > heartbeat->suspended + SLEPT_NS)
-		add(heartbeat, GAP_SUSPENDED, last, monotonic + (suspended - heartbeat->suspended));
+		add(heartbeat, GAP_SUSPENDED, last,
+		    monotonic + (uint64_t)(suspended - heartbeat->suspended));
 	else if (last && monotonic - last > HEARTBEAT_GAP_NS)
 		add(heartbeat, GAP_STOPPED, last, monotonic);
 	heartbeat->last = monotonic;

@@ -332,13 +332,11 @@ int session_begin(struct session *session)
 	session->report.target = &session->target;
 	session->report.for_ns = session->options.for_ns;
 	session->report.max_callers = session->options.max_callers;
-	/* the window has begun */
-	heartbeat_beat(&session->heartbeat, monotonic_ns(), clock_ns(CLOCK_BOOTTIME));
+	beat(session); /* the window has begun */
 	cluster_wait_for_names(&session->cluster, &session->heartbeat);
 	r = follow_kubelet(session);
 	if (!r)
 		r = refresh(session);
-	/* before it is said that the window has begun */
 	beat(session);
 	if (!r && session->options.output == OUTPUT_JSONL)
 		r = json_start(stdout, &session->report);
@@ -353,8 +351,8 @@ int session_finish(struct session *session)
 	cluster_finish(&session->cluster);
 	session->intact = capture_intact(session->capture);
 	/* what comes from here on may be counted, or not */
+	beat(session);
 	ended = monotonic_ns();
-	heartbeat_beat(&session->heartbeat, ended, clock_ns(CLOCK_BOOTTIME));
 	capture_stop(session->capture);
 	drain(session);
 	if (!r)
