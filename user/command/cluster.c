@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "../kube/clock.h"
 
@@ -25,7 +26,8 @@ static void say(const struct cluster *cluster, const char *what, size_t index)
 	char address[ADDRESS_TEXT];
 
 	if (cluster->say)
-		fprintf(stderr, "endpoint %s: %s port %u%s%s%s%s\n", what,
+		fprintf(stderr, "%sendpoint %s: %s port %u%s%s%s%s\n",
+			isatty(STDERR_FILENO) ? "\r\033[K" : "", what, /* over the progress */
 			address_format(&endpoint->address, address), endpoint->port,
 			pod ? ", pod " : "", pod ? pod->namespace : "", pod ? "/" : "",
 			pod ? pod->pod : "");

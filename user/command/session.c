@@ -343,6 +343,16 @@ int session_begin(struct session *session)
 	return r;
 }
 
+void session_announce(const struct session *session, const char *doing)
+{
+	size_t endpoints = target_count(&session->target);
+
+	fprintf(stderr, "%s %s: %zu endpoint%s, %llu connection%s open already%s\n", doing,
+		session->target.text, endpoints, endpoints == 1 ? "" : "s",
+		(unsigned long long)session->report.old, session->report.old == 1 ? "" : "s",
+		session->options.for_ns ? "" : "; Ctrl-C ends it");
+}
+
 int session_finish(struct session *session)
 {
 	int r = capture_last_sweep(session->capture);

@@ -85,6 +85,9 @@ int session_prepare(struct session *session);
  * or -errno. */
 int session_begin(struct session *session);
 
+/* Says on standard error that the window has begun: "tracing", or "verifying". */
+void session_announce(const struct session *session, const char *doing);
+
 /*
  * Runs until session->end is set: by itself, or by ops. What the window had is in session->report,
  * then. 0 or -errno; session_finish() is due all the same.

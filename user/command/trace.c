@@ -81,16 +81,6 @@ static void take_event(struct session *session, const struct event *event, const
 		session->end = SESSION_UNREAD;
 }
 
-static void announce(const struct session *session)
-{
-	size_t endpoints = target_count(&session->target);
-
-	fprintf(stderr, "tracing %s: %zu endpoint%s, %llu connection%s open already",
-		session->target.text, endpoints, endpoints == 1 ? "" : "s",
-		(unsigned long long)session->report.old, session->report.old == 1 ? "" : "s");
-	fputs(session->options.for_ns ? "\n" : "; Ctrl-C ends it\n", stderr);
-}
-
 /* 0 or -errno. */
 static int summary(struct session *session)
 {
@@ -118,7 +108,7 @@ static int run(struct session *session)
 	if (!r && is_live(session))
 		fputs("\033[?1049h\033[?25l", stdout); /* a screen of its own, no cursor */
 	else if (!r)
-		announce(session);
+		session_announce(session, "tracing");
 	if (!r)
 		r = session_run(session);
 	if (is_live(session))

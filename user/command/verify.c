@@ -142,15 +142,6 @@ static int print(struct session *session)
 	}
 }
 
-static void announce(const struct session *session)
-{
-	size_t endpoints = target_count(&session->target);
-
-	fprintf(stderr, "verifying %s: %zu endpoint%s, %llu connection%s open already\n",
-		session->target.text, endpoints, endpoints == 1 ? "" : "s",
-		(unsigned long long)session->report.old, session->report.old == 1 ? "" : "s");
-}
-
 /* The exit status. */
 static int run(struct verify *verify)
 {
@@ -158,7 +149,7 @@ static int run(struct verify *verify)
 	int r = session_begin(session), finished, status, written;
 
 	if (!r) {
-		announce(session);
+		session_announce(session, "verifying");
 		r = session_run(session);
 	}
 	if (has_progress(session))
