@@ -56,9 +56,7 @@ tests() {
   [ -n "$from" ] || cp -a --parents /usr/lib/bats-core /usr/libexec/bats-core "$(command -v bats)" "$root"
   cp tests/kernels/forced.sh "$root/whocalls/bin/forced"
   cp tests/kernels/*.bats "$root/whocalls/tests/kernels/"
-  cp -r tests/node "$root/whocalls/tests/"
-  mkdir "$root/whocalls/tests/verdict"
-  cp tests/verdict/lib.sh "$root/whocalls/tests/verdict/"
+  cp -r tests/node tests/verdict "$root/whocalls/tests/"
 }
 
 peers=(/usr/bin/{python3,bpftrace,stdbuf} /usr/libexec/coreutils /usr/sbin/{tcpaccept-bpfcc,tcpaccept.bt,tcplife}

@@ -7,6 +7,7 @@
 #   HOOKS=kretprobe    only these accept hooks
 #   FILTER=REGEX       only the tests whose name matches, on every hook
 #   FULL=1             all tests on every hook, not only on the best of each kernel
+#   VERDICT=1          the fault matrix of tests/verdict, too, on the best hook of each kernel: minutes more for each
 #   GUESTS=2           how many at a time; each takes one processor and 1 GiB
 #   BURST=5000         connections of the test that makes 200,000; emulated, that many take minutes
 #   LEAD=12            seconds that a test which needs the time of day has for its first half
@@ -30,7 +31,9 @@ child() { # COMMAND...
 
 # What there is to do -----------------------------------------------------------------------------
 
-mapfile -t all_groups < <(basename -s .bats tests/kernels/*.bats tests/node/*.bats)
+files=(tests/kernels/*.bats tests/node/*.bats)
+[ -z "${VERDICT-}" ] || files+=(tests/verdict/*.bats)
+mapfile -t all_groups < <(basename -s .bats "${files[@]}")
 declare -A suites hooks known=()
 kernels=()
 while read -r kernel from list; do
@@ -67,7 +70,7 @@ filter_of() { # KERNEL HOOK
 }
 
 planned() { # KERNEL HOOK GROUP
-  cat tests/{kernels,node}/"$3.bats" 2>/dev/null | sed -n 's/^@test "\(.*\)" {$/\1/p' | grep -cE "$(filter_of "$1" "$2")"
+  cat tests/{kernels,node,verdict}/"$3.bats" 2>/dev/null | sed -n 's/^@test "\(.*\)" {$/\1/p' | grep -cE "$(filter_of "$1" "$2")"
 }
 
 groups_of() { # KERNEL HOOK
