@@ -377,6 +377,8 @@ int capture_report(struct capture *capture, struct report *report)
 		hook->seen =
 			i == REFUSED ? totals.refused + totals.stray : totals.seen[witnesses[i]];
 		hook->recursion_misses = recursion_misses(bpf[i]);
+		if (i == REFUSED)
+			hook->recursion_misses += recursion_misses(capture->refused_second);
 		if (i == ACCEPT)
 			hook->nmissed = kretprobe_missed(&capture->kretprobe);
 		if (hook->hook)

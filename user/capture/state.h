@@ -38,8 +38,8 @@ struct capture {
 	void *arg;
 	uint64_t started;
 	uint64_t bad_events;      /* records of the ring that made no sense */
-	uint64_t unlooked;        /* namespaces whose loopback could not be watched */
-	uint64_t unswept;         /* namespaces that the snapshot could not look into */
+	uint64_t unlooked;        /* namespaces whose loopback could not be watched, at most */
+	uint64_t unswept;         /* namespaces that a sweep of all could not look into, at most */
 	uint64_t unlistened;      /* listeners that found no room, of the sweep that had most */
 	struct attempts attempts; /* half-open connections */
 	struct gone gone;         /* connections that sweeps found gone */
