@@ -121,13 +121,16 @@ static __always_inline bool reset_without_socket(enum sk_rst_reason reason)
 /*
  * From 6.10 on it is called for segments without a socket, too, and has a reason; the program makes
  * sure of that. Data that a socket in TIME_WAIT gets is for a connection that the server has no
- * more, either. (What it is called for without a segment has other reasons.)
+ * more, either; and so is what a listener gets that has taken the place of an earlier one. (What it
+ * is called for without a segment has other reasons.)
  */
 SEC("tp_btf/tcp_send_reset")
 int BPF_PROG(refused_reset, const struct sock *sk, const struct sk_buff *skb,
 	     enum sk_rst_reason reason)
 {
-	if (!reset_without_socket(reason) || !skb)
+	bool listens = sk && sk->__sk_common.skc_state == TCP_LISTEN;
+
+	if (!skb || (!listens && !reset_without_socket(reason)))
 		return 0;
 	return segment_refused(skb, true);
 }
