@@ -278,7 +278,7 @@ static __always_inline __u64 less(__u64 a, __u64 b)
 /* Data came in the window. What came before the record was made shows in no count of bytes. */
 static __always_inline bool carried_data(const struct connection *c, __u64 received, __u64 sent)
 {
-	return received || sent || c->last_data > window_start + TICK_MAX;
+	return received || sent || data_since(c->last_data, window_start);
 }
 
 static __always_inline void connection_closed(struct tcp_sock *tp, __u64 cookie)

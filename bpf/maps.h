@@ -37,7 +37,7 @@ __u32 snapshot_done;     /* the first sweep is over */
 __u32 accept_attached;   /* will tell of each accept */
 __u32 refused_attached;  /* will tell of each attempt that is refused */
 __u32 pendings;          /* entries of that map: 0 saves a look-up */
-__u32 pendings_lost;     /* half-open connections that found no room in it, of the last sweep */
+__u32 pendings_lost;     /* half-open connections that found no room in it, of a sweep */
 __u32 listeners_lost;    /* listeners of the target that found no room in theirs, likewise */
 __u32 sockops_attached;  /* which misses nothing: what a later sweep finds is older, too */
 __u32 overflowed;        /* a record found no room: the sweep can't tell what was missed any more */

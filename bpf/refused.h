@@ -128,7 +128,8 @@ static __always_inline bool reset_by_listener(const struct sock *sk)
 /*
  * From 6.10 on it is called for segments without a socket, too, and has a reason; the program makes
  * sure of that. Data that a socket in TIME_WAIT gets is for a connection that the server has no
- * more, either. (What it is called for without a segment has other reasons.)
+ * more, either; and so is what a listener gets that has taken the place of an earlier one. (What it
+ * is called for without a segment has other reasons.)
  */
 SEC("tp_btf/tcp_send_reset")
 int BPF_PROG(refused_reset, const struct sock *sk, const struct sk_buff *skb,

@@ -94,6 +94,13 @@ struct caller_counts {
 /* The kernel's times of data are as coarse as its tick, 10 ms at most. */
 #define TICK_MAX 10000000
 
+/* Data of a time that the kernel told came after `began`, or may have: so that none that did is
+ * taken for older. */
+static inline __attribute__((always_inline)) int data_since(__u64 last_data, __u64 began)
+{
+	return last_data && last_data + TICK_MAX > began;
+}
+
 #define CALLER_SLOTS 256
 #define SLOT_TAKING 1
 #define SLOT_READY 2

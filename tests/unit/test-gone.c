@@ -107,15 +107,15 @@ static void old_ones_that_carried_data(void **state)
 		{{.flags = CONNECTION_OLD, .base_sent = 5, .bytes_sent = 6}, 1},
 		{{.flags = CONNECTION_OLD, .bytes_received = 1}, 1},
 		{{.bytes_received = 1}, 0},
-		/* before it was found, but in the window */
-		{{.flags = CONNECTION_OLD, .last_data = 7 + TICK_MAX}, 0},
-		{{.flags = CONNECTION_OLD, .last_data = 8 + TICK_MAX}, 1},
+		/* before it was found, but in the window; or maybe, by so coarse a clock */
+		{{.flags = CONNECTION_OLD, .last_data = 7}, 0},
+		{{.flags = CONNECTION_OLD, .last_data = 8}, 1},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
 		struct caller_counts counts = {};
-		struct gone gone = {.window_start = 7};
+		struct gone gone = {.window_start = TICK_MAX + 7};
 
 		assert_int_equal(gone_add(&gone, &table[i].connection), 0);
 		gone_add_counts(&gone, &table[i].connection.key, &counts);

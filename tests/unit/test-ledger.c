@@ -375,10 +375,10 @@ static void what_is_open(void **state)
 				.base_received = 30,
 				.bytes_received = 30,
 				.flags = CONNECTION_OLD};
-	assert_int_equal(ledger_add_open(ledger, &c, 50), 0);
+	assert_int_equal(ledger_add_open(ledger, &c, TICK_MAX + 50), 0);
 	c.last_data = 150;
 	c.bytes_received = 31;
-	assert_int_equal(ledger_add_open(ledger, &c, 50), 0);
+	assert_int_equal(ledger_add_open(ledger, &c, TICK_MAX + 50), 0);
 	open = ledger_find(ledger, &c.key)->open;
 	assert_int_equal(open.open, 5);
 	assert_int_equal(open.old, 2);

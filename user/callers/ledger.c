@@ -377,7 +377,7 @@ static struct open_counts open_of_connection(const struct connection *c, uint64_
 	/* Bytes tell: the kernel's time of last data starts as the time of the handshake. An old
 	 * one's was before the window: what it carried between the window's begin and the first
 	 * look at it shows in no count of bytes, but in this time. */
-	active = open.bytes_received || open.bytes_sent || (old && c->last_data > began + TICK_MAX);
+	active = open.bytes_received || open.bytes_sent || (old && data_since(c->last_data, began));
 	open.old_active = old && active;
 	if (active || open.old_bytes)
 		open.last_data = c->last_data;

@@ -260,7 +260,8 @@ static int look_for_loopbacks(struct capture *capture)
 	r = sweep_look(look_for_endpoints, capture, NULL, 0);
 	if (r < 0)
 		return r;
-	capture->unlooked = (uint64_t)r;
+	if ((uint64_t)r > capture->unlooked)
+		capture->unlooked = (uint64_t)r;
 	return 0;
 }
 
@@ -471,10 +472,13 @@ int capture_sweep(struct capture *capture, bool everywhere)
 			     capture->n_netns);
 	if (r < 0)
 		return r;
+	if (capture->bpf->bss->pendings_lost > capture->pendings_lost)
+		capture->pendings_lost = capture->bpf->bss->pendings_lost;
 	if (capture->bpf->bss->listeners_lost > capture->unlistened)
 		capture->unlistened = capture->bpf->bss->listeners_lost;
 	if (everywhere) {
-		capture->unswept = (uint64_t)r;
+		if ((uint64_t)r > capture->unswept)
+			capture->unswept = (uint64_t)r;
 		capture->attempts.everywhere = capture->bpf->bss->sweep;
 	}
 	/* what is not found is gone only where ends can have been missed */

@@ -34,7 +34,7 @@ bool gone_is(const struct gone *gone, const struct connection *connection, uint3
 static bool carried_data(const struct gone *gone, const struct connection *c)
 {
 	return c->bytes_received > c->base_received || c->bytes_sent > c->base_sent ||
-	       c->last_data > gone->window_start + TICK_MAX;
+	       data_since(c->last_data, gone->window_start);
 }
 
 int gone_add(struct gone *gone, const struct connection *connection)

@@ -283,7 +283,7 @@ int capture_unattributed(struct capture *capture, struct caller_counts *counts)
 
 	if (!r)
 		ledger_sum_counts(counts, &capture->gone.unattributed);
-	counts->pending += capture->bpf->bss->pendings_lost;
+	counts->pending += capture->pendings_lost;
 	return r;
 }
 

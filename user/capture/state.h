@@ -38,14 +38,15 @@ struct capture {
 	void *arg;
 	uint64_t started;
 	uint64_t bad_events;      /* records of the ring that made no sense */
-	uint64_t unlooked;        /* namespaces whose loopback could not be watched */
-	uint64_t unswept;         /* namespaces that the snapshot could not look into */
+	uint64_t unlooked;        /* namespaces whose loopback could not be watched, at most */
+	uint64_t unswept;         /* namespaces that a sweep of all could not look into, at most */
 	uint64_t unlistened;      /* listeners that found no room, of the sweep that had most */
 	struct attempts attempts; /* half-open connections */
 	struct gone gone;         /* connections that sweeps found gone */
 	struct queues queues;     /* who listens, and who accepts */
 	uint64_t next_kubelet;    /* not before this time is it looked for again */
 	uint64_t kubelet_wait;    /* and so long after that, ns */
+	uint32_t pendings_lost;   /* half-open connections without room, of the sweep with most */
 	uint64_t next_burial;     /* of records that linger: see capture_bury() */
 	uint32_t *netns;          /* where connections were when they were last looked at, sorted */
 	size_t n_netns;
