@@ -114,13 +114,13 @@ struct verdict {
 	double rate_below;
 };
 
+/* What is known so far makes it TRAFFIC, whatever is covered. */
+bool verdict_is_traffic(const struct traffic *traffic, const struct verdict_options *options);
+
 /*
  * Decides. What is in *verdict is overwritten. QUIET needs a window of some length, as long as was
  * wanted, with an endpoint in it, and nothing that the coverage has against it.
  */
-/* What is known so far makes it TRAFFIC, whatever is covered. */
-bool verdict_is_traffic(const struct traffic *traffic, const struct verdict_options *options);
-
 void verdict_decide(struct verdict *verdict, const struct traffic *traffic,
 		    const struct coverage *coverage, const struct verdict_options *options);
 

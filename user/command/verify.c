@@ -31,7 +31,7 @@ struct verify {
 	struct coverage coverage;
 	struct facts facts; /* the coverage has its node's name */
 	struct verdict verdict;
-	uint64_t confirm_until; /* CLOCK_MONOTONIC ns; 0: not asked yet */
+	uint64_t asked; /* when the API was asked to confirm; CLOCK_MONOTONIC ns, 0: not yet */
 };
 
 /* --- while it runs --- */
@@ -41,10 +41,14 @@ static bool has_progress(const struct session *session)
 	return isatty(STDERR_FILENO) && !session->options.verbose;
 }
 
+static struct verdict_options options_of(const struct session *session)
+{
+	return (struct verdict_options){session->options.allow_idle, session->options.count_probes};
+}
+
 static bool has_traffic(struct session *session)
 {
-	const struct verdict_options options = {session->options.allow_idle,
-						session->options.count_probes};
+	const struct verdict_options options = options_of(session);
 	struct traffic traffic;
 
 	traffic_make(&traffic, &session->report);
@@ -73,21 +77,21 @@ static void take_event(struct session *session, const struct event *event, const
 		session->next_refresh = 0;
 }
 
-/* The API has until then to confirm what it told. */
+/* The API has so long to confirm what it told; meanwhile all is counted still. */
 static bool wait_for_confirmation(struct session *session)
 {
 	struct verify *verify = (struct verify *)session;
 	struct kube *kube = session->cluster.kube;
-	uint64_t now = monotonic_ns();
 	const char *why;
 
 	if (!session->cluster.follows)
 		return false;
-	if (!verify->confirm_until) {
-		verify->confirm_until = now + CONFIRM_NS;
+	if (!verify->asked) {
+		verify->asked = monotonic_ns();
 		kube_confirm(kube);
 	}
-	return now < verify->confirm_until && kube_confirmed(kube, &why) == KUBE_CONFIRM_PENDING;
+	return monotonic_ns() - verify->asked < CONFIRM_NS &&
+	       kube_confirmed(kube, &why) == KUBE_CONFIRM_PENDING;
 }
 
 /* --- the end --- */
@@ -95,10 +99,12 @@ static bool wait_for_confirmation(struct session *session)
 static int decide(struct verify *verify)
 {
 	struct session *session = &verify->session;
-	const struct verdict_options options = {session->options.allow_idle,
-						session->options.count_probes};
+	const struct verdict_options options = options_of(session);
 	int r;
 
+	/* of what came after the question the API has confirmed nothing */
+	if (verify->asked)
+		session->report.end_ns = verify->asked;
 	facts_make(&verify->facts, session);
 	r = coverage_make(&verify->coverage, &session->report, &verify->facts.facts);
 	if (r)

@@ -75,9 +75,10 @@ size_t kube_blind(const struct kube *kube, struct kube_blind *out, size_t max);
  * Nothing came and went untold in a window, where all of these are so:
  *
  *	- kube_target() was FOLLOW_ON before the window began
- *	- kube_confirm() was called when it had ended, and kube_confirmed() is KUBE_CONFIRM_DONE; or
- *	  KUBE_CONFIRM_COPY, where the copy of its store that the API server keeps is believed to
- *have been up to date; or KUBE_CONFIRM_BUT_ENDS, where no endpoint went down in the window
+ *	- kube_confirm() was called when it had ended, and kube_confirmed() is
+ *	  KUBE_CONFIRM_DONE; or KUBE_CONFIRM_COPY, where the copy of its store that the
+ *	  API server keeps is believed to have been up to date; or KUBE_CONFIRM_BUT_ENDS,
+ *	  where no endpoint went down in the window
  *	- no kube_blind() that is lost, and does not only concern ends, reaches into the window
  *	- no endpoint went down within one that concerns ends and is lost, or still open
  *	- kube_follow_not_watched() has nothing but NOT_WATCHED_PENDING

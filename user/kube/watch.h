@@ -15,20 +15,20 @@
  * What is not known is how far the history reaches now: a connection that has died without a word
  * looks as one on which nothing happens. kube_watch_confirm() finds out:
  *
- *	1. A list without resourceVersion is asked for, of one object, after the call. Its version
- *is at least that of everything that was written before the call.
- *	2. The watch is begun anew where it is, on a connection of its own, and a short one: servers
- *	   send a bookmark shortly before a watch ends. It is read until it has told an event or a
- *	   bookmark that is not older than (1). By then it has told all that was written before the
- *	   call.
- *	3. Where that is asked for, all is listed once more, and taken: what is there and was not
- *told comes up then, though by (2) there is nothing.
- *
- *	4. Where a bookmark comes, or the short watch ends as it should, and is not as far as (1),
- *it is begun anew. Of one that was begun after (1) was answered, and is not as far either, it is
- *	   known that it told all that the server's own copy of its store had by then. That is less:
- *	   KUBE_CONFIRM_COPY, after (3). Servers before 1.31 may not know better: the version of (1)
- *is of the whole store, that of a bookmark the last which the server heard of for this kind.
+ *	1. A list without resourceVersion is asked for, of one object, after the call.
+ *	   Its version is at least that of everything that was written before the call.
+ *	2. The watch is begun anew where it is, on a connection of its own, and a short
+ *	   one: servers send a bookmark shortly before a watch ends. It is read until it
+ *	   has told an event or a bookmark that is not older than (1). By then it has
+ *	   told all that was written before the call.
+ *	3. Where that is asked for, all is listed once more, and taken: what is there and
+ *	   was not told comes up then, though by (2) there is nothing.
+ *	4. Where a bookmark comes, or the short watch ends as it should, and is not as far
+ *	   as (1), it is begun anew. Of one that was begun after (1) was answered, and is
+ *	   not as far either, it is known that it told all that the server's own copy of
+ *	   its store had by then. That is less: KUBE_CONFIRM_COPY, after (3). Servers
+ *	   before 1.31 may not know better: the version of (1) is of the whole store, that
+ *	   of a bookmark the last which the server heard of for this kind.
  *
  * Where this ends: (2) compares versions as numbers (version.h); where they are none, nothing is
  * proven. The server is believed: that a list without resourceVersion is not out of date, that a
