@@ -37,11 +37,12 @@ void gaps_lost(struct gaps *gaps, uint64_t told)
 
 void gaps_end(struct gaps *gaps, uint64_t until)
 {
-	struct watch_gap *gap = &gaps->at[gaps->n - 1];
+	struct watch_gap *gap;
 
 	if (!gaps->open)
 		return;
 	gaps->open = false;
+	gap = &gaps->at[gaps->n - 1];
 	gap->until = until > gap->since ? until : gap->since + 1;
 	if (!gap->lost && gap->until - gap->since < GAP_BRIEF_NS)
 		gaps->n--;
