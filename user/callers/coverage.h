@@ -112,7 +112,7 @@ struct coverage {
 	uint64_t more_blind;
 	/* at the end the API confirmed what it had told; true if it is not ENDPOINTS_FOLLOWED */
 	bool confirmed;
-	char unconfirmed[512]; /* why not */
+	char unconfirmed[512]; /* why not, or how far that goes */
 	/* at least one witness of the handshake missed nothing; and all are attached still */
 	bool witnesses_complete;
 	bool intact;

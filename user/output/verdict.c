@@ -296,6 +296,9 @@ static void print_source(FILE *file, const struct report *report,
 		say(file, options, !coverage->confirmed, "  endpoints: followed in the API%s",
 		    coverage->confirmed ? ", which confirmed them at the end"
 					: ", which did not confirm them at the end");
+	/* how far that goes */
+	if (coverage->from == ENDPOINTS_FOLLOWED && coverage->confirmed && coverage->unconfirmed[0])
+		say_escaped(file, options, "", "  ", coverage->unconfirmed);
 }
 
 static void print_gaps(FILE *file, const struct report *report, const struct table_options *options)
