@@ -304,7 +304,7 @@ time.sleep(3600)' "$PORT" "$T/listening"
 @test "a pod behind the node's own address, beside the kubelet: TRAFFIC" {
   pod_add far 100.96.7.9
   in_pod far ip route add 100.96.0.2/32 via 100.96.0.1
-  in_pod node sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.br0.send_redirects=0
+  in_pod node bash -c 'echo 1 >/proc/sys/net/ipv4/ip_forward; echo 0 >/proc/sys/net/ipv4/conf/br0/send_redirects'
   in_pod node nft -f - <<<"table ip nat {
     chain post { type nat hook postrouting priority 100; ip saddr 100.96.7.9 snat to 100.96.0.1; }; }" ||
     node_skip "no NAT by nft here"
@@ -724,8 +724,8 @@ gap_listed() {
 
 # bats test_tags=short
 @test "TCP Fast Open: TRAFFIC" {
-  in_pod s sysctl -qw net.ipv4.tcp_fastopen=519
-  in_pod c sysctl -qw net.ipv4.tcp_fastopen=519
+  in_pod s bash -c 'echo 519 >/proc/sys/net/ipv4/tcp_fastopen'
+  in_pod c bash -c 'echo 519 >/proc/sys/net/ipv4/tcp_fastopen'
   server_start s --fastopen
   client_prepare fast c --to 100.96.0.2 --connections 12 --mode close --send 100 --fastopen
   verify_start "${TARGET[@]}" --for 1h
@@ -832,7 +832,7 @@ server_restart() {
 # bats test_tags=short
 @test "the pod of a connection was replaced, and its caller still sends: TRAFFIC" {
   # What the dead program leaves behind would hold the namespace for minutes.
-  in_pod s sysctl -qw net.ipv4.tcp_orphan_retries=1
+  in_pod s bash -c 'echo 1 >/proc/sys/net/ipv4/tcp_orphan_retries'
   server_start s
   client_start stale c --to 100.96.0.2 --mode hold --send-on "$T/go" --send 10 --hold-until "$T/go"
   client_ready stale
