@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The fault matrix of `whocalls verify`: what happens, and the verdict that must come of it. For TRAFFIC the exact counts.
 # `make test` runs those with the tag short.
-# shellcheck disable=SC2016
+# shellcheck disable=SC2016,SC2030,SC2031 # each test is a subshell of its own
 
 load lib.sh
 

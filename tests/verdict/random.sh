@@ -450,7 +450,6 @@ trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 passed=0 failed=0 false_quiet=0 running=0
 declare -A run_of=()
-began=$SECONDS
 echo "random: SEED=$SEED, ${#runs[@]} runs"
 
 reap() {

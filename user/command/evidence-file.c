@@ -70,7 +70,7 @@ int evidence_file_check(const char *path, char *error, size_t error_size)
 			       : 0;
 	}
 	fd = make_beside(path, &place, &name);
-	if (fd >= 0) {
+	if (fd >= 0 && name) {
 		unlink(name);
 		close(fd);
 	}
@@ -119,7 +119,7 @@ int evidence_file_write(const char *path, const struct report *report, char *err
 		r = fd < 0 ? fd : write_report(fd, report);
 		if (!r && rename(name, place))
 			r = -errno;
-		if (r && fd >= 0)
+		if (r && fd >= 0 && name)
 			unlink(name);
 	}
 	free(place);
