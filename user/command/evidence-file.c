@@ -59,16 +59,13 @@ static int make_beside(const char *path, char **place, char **name)
 int evidence_file_check(const char *path, char *error, size_t error_size)
 {
 	char *place, *name;
+	struct stat st;
 	int fd;
 
-	if (is_special(path)) {
-		struct stat st;
-
-		return !stat(path, &st) && S_ISDIR(st.st_mode)
-			       ? fail(-EISDIR, "writing", path, "give the name of a file", error,
-				      error_size)
-			       : 0;
-	}
+	if (!stat(path, &st) && S_ISDIR(st.st_mode))
+		return fail(-EISDIR, "writing", path, "give the name of a file", error, error_size);
+	if (is_special(path))
+		return 0;
 	fd = make_beside(path, &place, &name);
 	if (fd >= 0 && name) {
 		unlink(name);

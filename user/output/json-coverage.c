@@ -39,11 +39,6 @@ json_t *json_hooks(const struct report *report)
 	return NULL;
 }
 
-static json_t *json_counted(bool counted, uint64_t n)
-{
-	return counted ? json_integer((json_int_t)n) : json_null();
-}
-
 static json_t *json_listening(const struct report *report, size_t endpoint)
 {
 	json_t *all = json_array();

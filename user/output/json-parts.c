@@ -120,6 +120,11 @@ json_t *json_target(const struct report *report)
 			 endpoints);
 }
 
+json_t *json_counted(bool counted, uint64_t n)
+{
+	return counted ? json_integer((json_int_t)n) : json_null();
+}
+
 json_t *json_window(const struct report *report)
 {
 	return json_pack("{s:o, s:o, s:o, s:o, s:b}", "start", json_time(report, report->start_ns),
@@ -138,12 +143,11 @@ json_t *json_connections(const struct report *report, const struct caller_counts
 		"{s:I, s:I, s:I, s:I, s:o, s:o, s:I, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:o, s:o}",
 		"opened", (json_int_t)counts->opened, "accepted", (json_int_t)counts->accepted,
 		"open", (json_int_t)open->open, "idle", (json_int_t)open->idle, "refused",
-		known ? json_integer((json_int_t)counts->refused) : json_null(), "stray",
-		known ? json_integer((json_int_t)counts->stray) : json_null(), "pending",
-		(json_int_t)counts->pending, "closed", (json_int_t)counts->closed, "resets",
-		(json_int_t)counts->resets, "open_seconds", json_seconds(counts->open_time),
-		"untracked", (json_int_t)counts->untracked, "old", (json_int_t)counts->old,
-		"old_open", (json_int_t)open->old, "old_active",
+		json_counted(known, counts->refused), "stray", json_counted(known, counts->stray),
+		"pending", (json_int_t)counts->pending, "closed", (json_int_t)counts->closed,
+		"resets", (json_int_t)counts->resets, "open_seconds",
+		json_seconds(counts->open_time), "untracked", (json_int_t)counts->untracked, "old",
+		(json_int_t)counts->old, "old_open", (json_int_t)open->old, "old_active",
 		(json_int_t)(open->old_active + counts->old_active), "waiting",
 		(json_int_t)open->waiting, "waiting_since", json_time(report, open->waiting_since),
 		"idle_since", json_time(report, open->quiet_since));
@@ -226,9 +230,8 @@ json_t *json_totals(const struct report *report)
 			 "attributed", (json_int_t)report->attributed, "unattributed",
 			 (json_int_t)report->unattributed, "old", (json_int_t)report->old, "open",
 			 (json_int_t)report->open, "kernel_opened", (json_int_t)report->opened,
-			 "refused", known ? json_integer((json_int_t)report->refused) : json_null(),
-			 "stray", known ? json_integer((json_int_t)report->stray) : json_null(),
-			 "pending", (json_int_t)report->pending, "dropped",
-			 (json_int_t)report_dropped(report), "unattributed_drops",
+			 "refused", json_counted(known, report->refused), "stray",
+			 json_counted(known, report->stray), "pending", (json_int_t)report->pending,
+			 "dropped", (json_int_t)report_dropped(report), "unattributed_drops",
 			 (json_int_t)report->unattributed_drops);
 }

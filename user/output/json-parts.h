@@ -3,6 +3,7 @@
 #ifndef OUTPUT_JSON_PARTS_H
 #define OUTPUT_JSON_PARTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,6 +19,8 @@ json_t *json_name(const char *text);
 
 /* null for 0, where 0 means not known. */
 json_t *json_number_or_null(uint64_t number);
+/* null where it was not counted. */
+json_t *json_counted(bool counted, uint64_t n);
 json_t *json_seconds(uint64_t ns);
 /* Of CLOCK_MONOTONIC; null for 0. */
 json_t *json_time(const struct report *report, uint64_t ns);
