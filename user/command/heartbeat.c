@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "heartbeat.h"
 
+#include "../kube/clock.h"
+
 /* The two clocks are read one after the other. */
 #define SLEPT_NS 100000000
 
@@ -35,4 +37,11 @@ void heartbeat_beat(struct heartbeat *heartbeat, uint64_t monotonic, uint64_t bo
 	/* a beat between the two readings makes it look less: not taken back */
 	if (!last || suspended > heartbeat->suspended)
 		heartbeat->suspended = suspended;
+}
+
+void heartbeat_now(struct heartbeat *heartbeat)
+{
+	uint64_t monotonic = monotonic_ns();
+
+	heartbeat_beat(heartbeat, monotonic, clock_ns(CLOCK_BOOTTIME));
 }

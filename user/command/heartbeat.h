@@ -27,4 +27,7 @@ struct heartbeat {
 /* Notes a beat at `monotonic` ns, when CLOCK_BOOTTIME was `boottime`. */
 void heartbeat_beat(struct heartbeat *heartbeat, uint64_t monotonic, uint64_t boottime);
 
+/* The same, now. */
+void heartbeat_now(struct heartbeat *heartbeat);
+
 #endif

@@ -276,13 +276,6 @@ static bool is_over(struct session *session)
 	return !session->ops->wait || !session->ops->wait(session);
 }
 
-static void beat(struct session *session)
-{
-	uint64_t monotonic = monotonic_ns();
-
-	heartbeat_beat(&session->heartbeat, monotonic, clock_ns(CLOCK_BOOTTIME));
-}
-
 static int loop(struct session *session, const struct waits *waits)
 {
 	int r = 0;
@@ -292,7 +285,7 @@ static int loop(struct session *session, const struct waits *waits)
 		int n = epoll_wait(waits->epoll, events, 8, -1);
 		uint64_t began = monotonic_ns(), began_cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 
-		beat(session);
+		heartbeat_now(&session->heartbeat);
 		if (n < 0 && errno != EINTR)
 			r = -errno;
 		for (int i = 0; i < n && !r; i++)
@@ -332,12 +325,12 @@ int session_begin(struct session *session)
 	session->report.target = &session->target;
 	session->report.for_ns = session->options.for_ns;
 	session->report.max_callers = session->options.max_callers;
-	beat(session); /* the window has begun */
+	heartbeat_now(&session->heartbeat); /* the window has begun */
 	cluster_wait_for_names(&session->cluster, &session->heartbeat);
 	r = follow_kubelet(session);
 	if (!r)
 		r = refresh(session);
-	beat(session);
+	heartbeat_now(&session->heartbeat);
 	if (!r && session->options.output == OUTPUT_JSONL)
 		r = json_start(stdout, &session->report);
 	return r;
@@ -361,7 +354,7 @@ int session_finish(struct session *session)
 	cluster_finish(&session->cluster);
 	session->intact = capture_intact(session->capture);
 	/* what comes from here on may be counted, or not */
-	beat(session);
+	heartbeat_now(&session->heartbeat);
 	ended = monotonic_ns();
 	capture_stop(session->capture);
 	drain(session);
