@@ -163,6 +163,10 @@ int cluster_open(struct cluster *cluster, const struct options *options, struct 
 
 	cluster->target = target;
 	cluster->command = options->command;
+	if (options->node)
+		cluster->node = options->node;
+	else if (!uname(&cluster->host))
+		cluster->node = cluster->host.nodename;
 	if (options->pods)
 		return -1;
 	status = load_config(options, &config);
@@ -206,7 +210,7 @@ void cluster_wait_for_names(struct cluster *cluster, struct heartbeat *heartbeat
 	while (cluster->kube && !kube_synced(cluster->kube) && monotonic_ns() < end &&
 	       !kube_troubles(cluster->kube, &trouble, 1)) {
 		run_for_a_while(cluster);
-		heartbeat_beat(heartbeat, monotonic_ns(), clock_ns(CLOCK_BOOTTIME));
+		heartbeat_now(heartbeat);
 	}
 }
 
@@ -265,6 +269,13 @@ void cluster_finish(struct cluster *cluster)
 		if (!endpoint->existed && endpoint->pod)
 			endpoint->existed = kube_started(cluster->kube, endpoint->pod->uid);
 	}
+}
+
+const char *cluster_node(const struct cluster *cluster)
+{
+	if (cluster->kube)
+		return kube_node(cluster->kube);
+	return cluster->node ? cluster->node : "";
 }
 
 void cluster_close(struct cluster *cluster)

@@ -4,6 +4,7 @@
 #define COMMAND_CLUSTER_H
 
 #include <stdbool.h>
+#include <sys/utsname.h>
 
 #include "../callers/target.h"
 #include "../capture/capture.h"
@@ -16,6 +17,8 @@ struct cluster {
 	struct kube *kube; /* NULL: the API is not asked */
 	struct target *target;
 	const char *command;     /* for messages */
+	const char *node;        /* this one's name, as long as the API does not tell it */
+	struct utsname host;     /* what that is, unless it was given */
 	struct capture *capture; /* NULL: not yet */
 	bool follows;            /* the target is the API's */
 	bool changed;            /* endpoints came, since the capture last looked */
@@ -49,6 +52,10 @@ int cluster_tick(struct cluster *cluster);
 
 /* At the end: what has been told meanwhile of endpoints that came. */
 void cluster_finish(struct cluster *cluster);
+
+/* This node's name: by the API, else as it was given, else the host's; "": not known. As long as
+ * the cluster. */
+const char *cluster_node(const struct cluster *cluster);
 
 /* After the ledger is gone. May be called twice. */
 void cluster_close(struct cluster *cluster);

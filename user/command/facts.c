@@ -3,24 +3,8 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/utsname.h>
 
 #include "../capture/sweep.h"
-
-/* As notes.c has it: by the API, else as it was given, else the host's name. */
-static void add_node(struct facts *facts, const struct session *session)
-{
-	struct utsname name;
-
-	if (session->cluster.kube) {
-		facts->facts.node = kube_node(session->cluster.kube);
-	} else if (session->options.node) {
-		facts->facts.node = session->options.node;
-	} else if (!uname(&name)) {
-		snprintf(facts->node, sizeof(facts->node), "%s", name.nodename);
-		facts->facts.node = facts->node;
-	}
-}
 
 /* --- what of the target is not watched --- */
 
@@ -113,7 +97,7 @@ void facts_make(struct facts *facts, const struct session *session)
 {
 	const struct heartbeat *heartbeat = &session->heartbeat;
 
-	*facts = (struct facts){.facts = {.node = "",
+	*facts = (struct facts){.facts = {.node = cluster_node(&session->cluster),
 					  .from = session->cluster.follows  ? ENDPOINTS_FOLLOWED
 						  : session->options.target ? ENDPOINTS_FILE
 									    : ENDPOINTS_NAMED,
@@ -124,7 +108,6 @@ void facts_make(struct facts *facts, const struct session *session)
 					  .unconfirmed = "",
 					  .intact = session->intact,
 					  .own_pid_namespace = sweep_own_pids()}};
-	add_node(facts, session);
 	if (!session->cluster.follows)
 		return;
 	add_unwatched(facts, session);

@@ -11,7 +11,6 @@ struct facts {
 	/* private: what those point into, beside the session */
 	struct blind blind[COVERAGE_BLIND];
 	char unwatched[512];
-	char node[65]; /* utsname.nodename */
 };
 
 /* After session_finish(). `*facts` must not be moved, and the session outlive it. */

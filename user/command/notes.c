@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
 
 #include "../capture/sweep.h"
 
@@ -31,17 +30,16 @@ static void note_pid_namespace(struct notes *notes)
 		     "with hostPID: true.");
 }
 
-/* A pod elsewhere can't be watched from here; the node's name is its host name, unless set
- * otherwise. */
-static void note_nodes(struct notes *notes, const struct target *target, const struct kube *kube)
+/* A pod elsewhere can't be watched from here. */
+static void note_nodes(struct notes *notes, const struct target *target,
+		       const struct cluster *cluster)
 {
+	const char *other = NULL, *own = cluster_node(cluster);
+	const struct kube *kube = cluster->kube;
 	size_t known = 0, elsewhere = 0;
-	const char *other = NULL, *own;
-	struct utsname name;
 
-	if (uname(&name))
+	if (!*own)
 		return;
-	own = kube ? kube_node(kube) : name.nodename;
 	for (size_t i = 0; i < target->n_endpoints; i++) {
 		const struct pod_name *pod = target->endpoints[i].pod;
 
@@ -91,7 +89,7 @@ void notes_make(struct notes *notes, const struct target *target, const struct c
 
 	notes_deinit(notes);
 	note_pid_namespace(notes);
-	note_nodes(notes, target, kube);
+	note_nodes(notes, target, cluster);
 	if (kube)
 		note_api(notes, kube, now);
 	if (cluster->unwatched)
