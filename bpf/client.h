@@ -29,19 +29,35 @@ static __always_inline struct client_slot *client_slot(void *slots, __u64 key)
 /* The three that CLIENTS() makes. */
 #define CLIENTS_OF(name) &name, &name##_slots, &name##_hashed
 
+static __always_inline void client_hash(void *map, __u64 *hashed, __u64 key,
+					const struct client *client)
+{
+	if (!bpf_map_update_elem(map, &key, client, BPF_NOEXIST))
+		__sync_fetch_and_add(hashed, 1);
+	else if (bpf_map_update_elem(map, &key, client, BPF_EXIST))
+		COUNT(clients_full);
+}
+
 static __always_inline void client_remember(void *map, void *slots, __u64 *hashed, __u64 key,
 					    const struct client *client)
 {
 	struct client_slot *slot = client_slot(slots, key);
 	__u64 held = slot ? slot->key : 0;
+	struct client other = {};
+	bool taken = held && held != key, gone;
 
-	if (slot && (held == key || ((!held || slot->client.flags & CLIENT_GONE) &&
-				     compare_exchange(&slot->key, held, key) == held)))
-		slot->client = *client;
-	else if (!bpf_map_update_elem(map, &key, client, BPF_NOEXIST))
-		__sync_fetch_and_add(hashed, 1);
-	else if (bpf_map_update_elem(map, &key, client, BPF_EXIST))
-		COUNT(clients_full);
+	if (taken)
+		other = slot->client;
+	gone = taken && held != SLOT_FILLING && other.flags & CLIENT_GONE;
+	if (!slot || (taken && !gone) || compare_exchange(&slot->key, held, SLOT_FILLING) != held) {
+		client_hash(map, hashed, key, client);
+		return;
+	}
+	slot->client = *client;
+	exchange(&slot->key, key);
+	/* the end of its server may still come for it */
+	if (gone)
+		client_hash(map, hashed, held, &other);
 }
 
 /* Copies what is remembered; a slot can be freed and taken by another while it is read. */
@@ -95,8 +111,8 @@ static __always_inline void client_connected(struct tcp_sock *tp)
 
 /*
  * The client's socket is gone. Its server's end may be on another node, and nobody come for it; or
- * a client that resets at once may be faster than its server's softirq. So a slot is only given
- * free to be taken; and on an old kernel the map evicts what was used least recently.
+ * a client that resets at once may be faster than its server's softirq. So it stays: in its slot
+ * until another needs that, then in the map, which evicts what was used least recently.
  */
 static __always_inline void client_gone(struct tcp_sock *tp, int oldstate)
 {
@@ -113,9 +129,7 @@ static __always_inline void client_gone(struct tcp_sock *tp, int oldstate)
 	struct client_slot *slot = client_slot(&clients_slots, numbers);
 
 	if (slot && slot->key == numbers)
-		slot->client.flags |= CLIENT_GONE;
-	else
-		client_forget(CLIENTS_OF(clients), numbers);
+		__sync_fetch_and_or(&slot->client.flags, CLIENT_GONE);
 #endif
 }
 

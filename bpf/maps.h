@@ -123,9 +123,9 @@ struct client_slot {
 };
 #define CLIENT_SLOTS 64
 
-#define CLIENTS(name)                                                                              \
+#define CLIENTS(name, kind)                                                                        \
 	struct {                                                                                   \
-		__uint(type, BPF_MAP_TYPE_HASH);                                                   \
+		__uint(type, kind);                                                                \
 		__type(key, __u64);                                                                \
 		__type(value, struct client);                                                      \
 		__uint(max_entries, 16384);                                                        \
@@ -138,8 +138,8 @@ struct client_slot {
 	} name##_slots SEC(".maps");                                                               \
 	__u64 name##_hashed /* clients that found no slot: 0 saves the look-up of each end */
 
-CLIENTS(connecting);
-CLIENTS(clients);
+CLIENTS(connecting, BPF_MAP_TYPE_HASH);
+CLIENTS(clients, BPF_MAP_TYPE_LRU_HASH);
 
 /* See attempt.h. */
 struct {

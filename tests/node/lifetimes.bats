@@ -149,6 +149,21 @@ teardown() {
   caller_is reset opened=20 accepted=0 open=0 waiting=0
 }
 
+# Their slots are needed by others meanwhile. A softirq that interrupts the tracepoint's program costs a name (where
+# sockops doesn't tell of clients), so not all need to have theirs.
+@test "clients that reset long before their server hears of them: they have their names" {
+  in_pod node ip netns exec c tc qdisc add dev eth0 root tbf rate 500kbit burst 2000 latency 10s ||
+    node_skip "no token bucket filter in this kernel"
+  server_start s --accept no
+  trace_start --port "$PORT"
+  client_run reset c --to 100.96.0.2 --mode reset --connections 300 --concurrency 300
+  # what has been reset stays in the queue
+  wait_for '(($(in_pod s ss -tlnH "sport = :$PORT" | awk "{ print \$2 }") == 300 && $(established s) == 0))'
+  trace_stop
+  same opened "$(total opened)" 300
+  (($(caller_count reset opened) > 250))
+}
+
 @test "the client resets before accept, and the server accepts it all the same" {
   server_start s --accept-when "$T/accept"
   trace_start --port "$PORT"

@@ -225,9 +225,6 @@ static int size_maps(struct capture *capture, const struct capture_options *opti
 	};
 	int r = 0;
 
-	/* see client_gone() */
-	if (capture->old)
-		r = bpf_map__set_type(bpf->maps.clients, BPF_MAP_TYPE_LRU_HASH);
 	for (size_t i = 0; i < LENGTH(sizes) && !r; i++)
 		r = bpf_map__set_max_entries(sizes[i].map, (uint32_t)sizes[i].entries);
 	return r;
