@@ -44,7 +44,6 @@ static __always_inline struct caller_counts *caller_find(const struct caller_key
 static __always_inline struct caller_counts *caller_insert(const struct caller_key *key, bool *made)
 {
 	struct caller_slot *slot = caller_slot(key);
-	struct caller_counts fresh = {};
 
 	*made = true;
 	if (use_caller_slots && !slot->taken && !compare_exchange(&slot->taken, 0, SLOT_TAKING)) {
@@ -55,7 +54,7 @@ static __always_inline struct caller_counts *caller_insert(const struct caller_k
 	/* before it is there, for whoever sees it there must look there for its end */
 	if (!callers_hashed)
 		__sync_fetch_and_add(&callers_hashed, 1);
-	*made = !bpf_map_update_elem(&callers, key, &fresh, BPF_NOEXIST);
+	*made = !bpf_map_update_elem(&callers, key, &fresh_counts, BPF_NOEXIST);
 	return bpf_map_lookup_elem(&callers, key);
 }
 

@@ -77,6 +77,9 @@ struct {
 	__uint(max_entries, 1);
 } callers SEC(".maps");
 
+/* What an entry begins with: it would be much of a program's stack. */
+const struct caller_counts fresh_counts = {};
+
 /* One entry: the counts of connections whose caller found no place in `callers`. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

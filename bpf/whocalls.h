@@ -89,6 +89,8 @@ struct caller_counts {
 	__u32 pending;    /* half-open connections: only the program counts these */
 	__u64 first_attempt; /* time of the first of those three */
 	__u64 last_attempt;
+	__u64 requests; /* turns of closed connections, since the trace began: see struct turn */
+	__u64 overlaps; /* of those connections: what tells that turns are not requests */
 };
 
 /* The kernel's times of data are as coarse as its tick, 10 ms at most. */
@@ -119,6 +121,72 @@ static inline __attribute__((always_inline)) __u32 caller_slot_number(const stru
 	/* Knuth's multiplicative hash: the upper bits are the mixed ones */
 	return mixed * 0x9e3779b9U / (~0U / CALLER_SLOTS + 1);
 }
+
+/*
+ * How long something took, in log-linear buckets: HISTOGRAM_STEPS equal ones below
+ * 2^HISTOGRAM_LINEAR ns, and as many in each of the powers of two that follow. So no time in these
+ * is further from the middle of its bucket than 1/(2 * HISTOGRAM_STEPS + 1) of itself: 2.9 %. What
+ * took longer than all of them (3.2 days) is in the last bucket.
+ */
+#define HISTOGRAM_LINEAR 11
+#define HISTOGRAM_OCTAVES 37
+#define HISTOGRAM_STEPS 17
+#define HISTOGRAM_BUCKETS ((1 + HISTOGRAM_OCTAVES) * HISTOGRAM_STEPS)
+
+enum duration {
+	SERVICE_TIME = 0, /* from the read that began a turn to its first write */
+	RESPONSE_TIME =
+		1,     /* ... to its last write: known when the next turn begins, or at the end */
+	OPEN_TIME = 2, /* of a connection that was opened in the window, to its end */
+	DURATIONS = 3,
+};
+
+/* Of one caller; each bucket counts modulo 2^32. */
+struct histograms {
+	__u32 bucket[DURATIONS][HISTOGRAM_BUCKETS];
+};
+
+/* The bucket of a time. */
+static inline __attribute__((always_inline)) __u32 histogram_bucket(__u64 ns)
+{
+	__u32 octave = 0, step;
+	__u64 high = ns >> HISTOGRAM_LINEAR;
+
+	if (high >> HISTOGRAM_OCTAVES)
+		return HISTOGRAM_BUCKETS - 1;
+	/* the number of bits in `high`: 0 in the linear part */
+	for (__u32 shift = 32; shift; shift >>= 1) {
+		if (high >> shift) {
+			high >>= shift;
+			octave += shift;
+		}
+	}
+	octave += high;
+	/* how far it is through its octave, as a fraction of 2^HISTOGRAM_LINEAR */
+	step = octave ? (__u32)(ns >> (octave - 1)) & ((1 << HISTOGRAM_LINEAR) - 1) : (__u32)ns;
+	return octave * HISTOGRAM_STEPS + (step * HISTOGRAM_STEPS >> HISTOGRAM_LINEAR);
+}
+
+/*
+ * Requests: one turn on a connection. It begins with the first data that the application reads
+ * after it last wrote, and ends with its first write. What was read and written the sequence
+ * numbers tell, so that a hook that comes late, or not at all, loses a time and no request.
+ */
+struct turn {
+	__u64 began;   /* time of the read that began the last turn; 0: there was none yet */
+	__u64 written; /* time of the last write since; 0: none yet */
+	__u64 requests;
+	__u64 overlaps; /* what tells that turns are not requests: see bpf/turn.h */
+	__u32 read;     /* tcp_sock.copied_seq, as of what was counted last */
+	__u32 sent;     /* tcp_sock.write_seq, likewise */
+	__u32 flags;    /* enum turn_flag */
+	__u32 reserved;
+};
+
+enum turn_flag {
+	TURN_UNTIMED = 1, /* of the last turn it is not known when it began, or was answered */
+	TURN_INTERIM = 2, /* it was answered with as many bytes as "100 Continue" has */
+};
 
 enum connection_flag {
 	CONNECTION_OLD = 1,          /* was open when the trace began */
@@ -158,6 +226,7 @@ struct connection {
 	__u32 server_netns; /* inode number */
 	__u32 pid;          /* of the client process; 0 unless CALLER_LOCAL */
 	__u32 swept;        /* number of the last sweep that found it; 0: none yet */
+	struct turn turn;
 };
 
 /* On a kernel without atomics with a result: a flag of a connection that is set. */
@@ -268,6 +337,8 @@ struct totals {
 				 */
 	__u64 refused;          /* of the target's ports: SYNs that found nobody listening */
 	__u64 stray;            /* likewise: segments with data that found no socket */
+	__u64 turns_found;      /* requests that no hook told in time: the numbers did */
+	__u64 untimed;          /* requests that found no room for their times */
 	__u64 last;             /* cookie of the connection that was counted last on this CPU */
 	__u64 last_server;      /* endpoint and pid of who accepted last on this CPU */
 };
@@ -277,11 +348,13 @@ struct totals {
 		       "struct " #type " differs between kernel side and program")
 WHOCALLS_ASSERT_SIZE(endpoint_key, 20);
 WHOCALLS_ASSERT_SIZE(caller_key, 48);
-WHOCALLS_ASSERT_SIZE(caller_counts, 128);
-WHOCALLS_ASSERT_SIZE(caller_slot, 184);
-WHOCALLS_ASSERT_SIZE(connection, 120);
+WHOCALLS_ASSERT_SIZE(caller_counts, 144);
+WHOCALLS_ASSERT_SIZE(caller_slot, 200);
+WHOCALLS_ASSERT_SIZE(turn, 48);
+WHOCALLS_ASSERT_SIZE(connection, 168);
+WHOCALLS_ASSERT_SIZE(histograms, 7752);
 WHOCALLS_ASSERT_SIZE(mark_key, 16);
-WHOCALLS_ASSERT_SIZE(connection_slot, 128);
+WHOCALLS_ASSERT_SIZE(connection_slot, 176);
 WHOCALLS_ASSERT_SIZE(client, 40);
 WHOCALLS_ASSERT_SIZE(attempt, 64);
 WHOCALLS_ASSERT_SIZE(pending, 72);
@@ -289,6 +362,6 @@ WHOCALLS_ASSERT_SIZE(event, 104);
 WHOCALLS_ASSERT_SIZE(listener, 56);
 WHOCALLS_ASSERT_SIZE(server_key, 8);
 WHOCALLS_ASSERT_SIZE(server, 24);
-WHOCALLS_ASSERT_SIZE(totals, 136);
+WHOCALLS_ASSERT_SIZE(totals, 152);
 
 #endif

@@ -20,19 +20,23 @@ struct verdict;
 
 /* A hook that was tried. */
 struct hook {
-	const char *program; /* tcp_accept, inet_csk_accept, snapshot, refused */
+	const char *program; /* tcp_accept, inet_csk_accept, snapshot, refused, requests */
 	const char *hook;    /* tp_btf/inet_sock_set_state …; NULL: none could be attached */
 	const char *why;     /* why not a better one; "" if it is the best */
-	uint64_t seen;       /* connections of the target; of `refused`: attempts */
-	uint64_t missed;     /* likewise, that another witness saw */
-	uint64_t healed;     /* likewise, that this one saw and the one before it missed */
+	/* connections of the target; of `refused`: attempts; of `requests`: 0, the callers have
+	 * them */
+	uint64_t seen;
+	/* likewise, that another witness saw; of `requests`: those that the numbers told, not it */
+	uint64_t missed;
+	uint64_t healed; /* likewise, that this one saw and the one before it missed */
 	/* of all runs, the target's or not: bpf_prog_info.recursion_misses */
 	uint64_t recursion_misses;
 	/* likewise, of a kretprobe: calls for which it had no instance left */
 	uint64_t nmissed;
 };
-#define REPORT_HOOKS 5
-#define REPORT_REFUSED 4 /* the row of the hook that sees attempts */
+#define REPORT_HOOKS 6
+#define REPORT_REFUSED 4  /* the row of the hook that sees attempts */
+#define REPORT_REQUESTS 5 /* of those that see what the application reads and writes */
 
 /* A listening socket of an endpoint, and its network namespace since it was first met. */
 struct listening {
@@ -79,6 +83,8 @@ struct losses {
 	/* listeners without room in the kernel's table: handshakes that they dropped are not seen
 	 */
 	uint64_t listeners;
+	/* requests counted whose times found no room: percentiles are without them */
+	uint64_t times;
 };
 
 /* One line of the table: rows of the ledger that are the same caller. */

@@ -100,6 +100,13 @@ int capture_callers(struct capture *capture,
 				void *arg),
 		    void *arg);
 
+/* Calls `take` for each caller whose times are known. The buckets only grow (modulo 2^32). 0,
+ * -errno, or what `take` returned. */
+int capture_times(struct capture *capture,
+		  int (*take)(const struct caller_key *key, const struct histograms *times,
+			      void *arg),
+		  void *arg);
+
 /* Calls `take` for each open connection, as of the last sweep. 0, -errno, or what `take` returned.
  */
 int capture_connections(struct capture *capture,

@@ -274,6 +274,15 @@ int capture_connections(struct capture *capture,
 	return r;
 }
 
+int capture_times(struct capture *capture,
+		  int (*take)(const struct caller_key *key, const struct histograms *times,
+			      void *arg),
+		  void *arg)
+{
+	(void)capture, (void)take, (void)arg;
+	return 0;
+}
+
 int capture_unattributed(struct capture *capture, struct caller_counts *counts)
 {
 	uint32_t zero = 0;
@@ -361,12 +370,15 @@ bool capture_misses(struct capture *capture)
 int capture_report(struct capture *capture, struct report *report)
 {
 	static const char *const programs[] = {"tcp_accept", "tcp_accept", "inet_csk_accept",
-					       "snapshot", "refused"};
+					       "snapshot",   "refused",    "requests"};
 	static const enum witness witnesses[] = {WITNESS_STATE, WITNESS_SOCKOPS, WITNESS_ACCEPT,
 						 WITNESS_SNAPSHOT};
 	const struct bpf_program *bpf[] = {capture->bpf->progs.tcp_accept,
-					   capture->bpf->progs.tcp_accept_sockops, capture->accept,
-					   capture->bpf->progs.snapshot, capture->refused};
+					   capture->bpf->progs.tcp_accept_sockops,
+					   capture->accept,
+					   capture->bpf->progs.snapshot,
+					   capture->refused,
+					   NULL};
 	struct totals totals;
 	int r = read_totals(capture, &totals);
 
@@ -385,8 +397,10 @@ int capture_report(struct capture *capture, struct report *report)
 		hook->program = programs[i];
 		hook->hook = attached->name[0] ? attached->name : NULL;
 		hook->why = attached->why;
-		hook->seen =
-			i == REFUSED ? totals.refused + totals.stray : totals.seen[witnesses[i]];
+		if (i < LENGTH(witnesses))
+			hook->seen = totals.seen[witnesses[i]];
+		else if (i == REFUSED)
+			hook->seen = totals.refused + totals.stray;
 		hook->recursion_misses = recursion_misses(bpf[i]);
 		if (i == REFUSED)
 			hook->recursion_misses += recursion_misses(capture->refused_second);

@@ -16,7 +16,7 @@
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
 /* Of capture.hooks, and of the report's. */
-enum { STATE, SOCKOPS, ACCEPT, SNAPSHOT, REFUSED };
+enum { STATE, SOCKOPS, ACCEPT, SNAPSHOT, REFUSED, REQUESTS };
 
 struct attached {
 	struct bpf_link *link;
