@@ -243,6 +243,7 @@ static __always_inline void connection_opened(struct tcp_sock *tp, __u64 cookie,
 		return;
 	__sync_fetch_and_add(&totals->seen[witness], 1);
 	caller_identify(&c, &s, *endpoint);
+	turn_start(&c.turn, tp);
 	connection_make(&c, &s, witness, last, bpf_ktime_get_ns(), totals);
 }
 
@@ -297,6 +298,10 @@ static __always_inline void connection_closed(struct tcp_sock *tp, __u64 cookie)
 	error = tp->SK(sk_err);
 	received = less(payload_received(tp), c->base_received);
 	sent = less(payload_sent(tp), c->base_sent);
+	turn_settle(&c->turn, tp->write_seq, now);
+	turn_over(c);
+	if (!(c->flags & CONNECTION_OLD))
+		histogram_count(c, OPEN_TIME, now - c->opened);
 	counts = counts_of(c);
 	if (counts) {
 		__sync_fetch_and_add(&counts->closed, 1);
@@ -307,6 +312,10 @@ static __always_inline void connection_closed(struct tcp_sock *tp, __u64 cookie)
 			__sync_fetch_and_add(&counts->bytes_sent, sent);
 		if (error)
 			__sync_fetch_and_add(&counts->resets, 1);
+		if (c->turn.requests)
+			__sync_fetch_and_add(&counts->requests, c->turn.requests);
+		if (c->turn.overlaps)
+			__sync_fetch_and_add(&counts->overlaps, c->turn.overlaps);
 		if (c->flags & CONNECTION_OLD && carried_data(c, received, sent))
 			__sync_fetch_and_add(&counts->old_active, 1);
 		counts->last = now;

@@ -80,6 +80,24 @@ struct {
 /* What an entry begins with: it would be much of a program's stack. */
 const struct caller_counts fresh_counts = {};
 
+/* Times of callers' requests and connections, by the caller; what finds no room has none. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__type(key, struct caller_key);
+	__type(value, struct histograms);
+	__uint(max_entries, 1);
+} histograms SEC(".maps");
+
+const struct histograms fresh_histograms = {};
+
+/* Sockets that a thread is writing to, by the thread: see turn.h. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__type(key, __u64);
+	__type(value, __u64);
+	__uint(max_entries, 1);
+} sending SEC(".maps");
+
 /* One entry: the counts of connections whose caller found no place in `callers`. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

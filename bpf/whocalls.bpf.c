@@ -22,6 +22,8 @@
 #include "client.h"
 #include "record.h"
 
+#include "turn.h"
+
 #include "connection.h"
 #include "refused.h"
 

@@ -227,6 +227,8 @@ struct inet_connection_sock {
 struct tcp_sock {
 	struct inet_connection_sock inet_conn;
 	u32 rcv_nxt;
+	u32 copied_seq; /* up to here the application has read */
+	u32 write_seq;  /* up to here it has written */
 	u32 snd_una;
 	u32 snd_nxt;
 	u64 bytes_received; /* sequence space taken in: payload, and one for a FIN */

@@ -115,63 +115,83 @@ static int fill_target(struct capture *capture, const struct target *target)
 	return r;
 }
 
-static int attach(struct capture *capture, int which, struct bpf_program *program)
+void capture_add_why(struct attached *hook, const char *why)
 {
-	struct attached *hook = &capture->hooks[which];
-	char path[256];
-	int root;
+	size_t length = strlen(hook->why);
 
-	if (program == capture->bpf->progs.inet_csk_accept_kretprobe) {
-		hook->link = kretprobe_attach(&capture->kretprobe, program, "inet_csk_accept");
-	} else if (which != SOCKOPS) {
-		hook->link = bpf_program__attach(program);
-	} else {
-		root = hooks_cgroup_root(path, sizeof(path));
-		if (root < 0) {
-			errno = -root;
-			return root;
-		}
-		hook->link = bpf_program__attach_cgroup(program, root);
-		close(root);
-	}
-	return hook->link ? 0 : -errno;
+	snprintf(hook->why + length, sizeof(hook->why) - length, "%s%s", length ? "; " : "", why);
 }
 
-/* Without it no attempt is seen that nobody listens for; the report says so. */
-static void attach_refused(struct capture *capture)
+static struct bpf_link *attach_cgroup(const struct bpf_program *program)
 {
-	struct attached *hook = &capture->hooks[REFUSED];
-	size_t length = strlen(hook->why);
+	struct bpf_link *link;
+	char path[256];
+	int root = hooks_cgroup_root(path, sizeof(path)), error;
+
+	if (root < 0) {
+		errno = -root;
+		return NULL;
+	}
+	link = bpf_program__attach_cgroup(program, root);
+	error = errno;
+	close(root);
+	errno = error;
+	return link;
+}
+
+static struct bpf_link *attach_program(struct attached *hook, const struct bpf_program *program)
+{
+	const char *section = bpf_program__section_name(program);
+
+	if (!strncmp(section, "kretprobe/", strlen("kretprobe/")))
+		return kretprobe_attach(&hook->kretprobe, program, strchr(section, '/') + 1);
+	if (!strcmp(section, "sockops"))
+		return attach_cgroup(program);
+	return bpf_program__attach(program);
+}
+
+static void detach(struct attached *hook)
+{
+	for (size_t i = 0; i < HOOK_PROGRAMS; i++) {
+		bpf_link__destroy(hook->links[i]);
+		hook->links[i] = NULL;
+	}
+}
+
+/* All programs of a hook, or none; then the report says why. 0 or -errno. */
+static int attach(struct attached *hook)
+{
+	char why[HOOK_WHY];
 	int r = 0;
 
-	if (!capture->refused)
-		return;
-	hook->link = bpf_program__attach(capture->refused);
-	if (!hook->link)
-		r = capture_failure();
-	if (!r && capture->refused_second) {
-		hook->second = bpf_program__attach(capture->refused_second);
-		if (!hook->second)
+	for (size_t i = 0; i < HOOK_PROGRAMS && hook->programs[i] && !r; i++) {
+		hook->links[i] = attach_program(hook, hook->programs[i]);
+		if (!hook->links[i])
 			r = capture_failure();
 	}
 	if (!r)
-		return;
-	snprintf(hook->why + length, HOOK_WHY - length, "%s%s: %s", length ? "; " : "", hook->name,
-		 strerror(-r));
+		return 0;
+	detach(hook);
+	snprintf(why, sizeof(why), "%s: %s", hook->name,
+		 r == -ENOENT && !strcmp(hook->name, "sockops")
+			 ? "no mount of the root of cgroup2 is visible here"
+			 : strerror(-r));
+	capture_add_why(hook, why);
 	hook->name[0] = '\0';
-	bpf_link__destroy(hook->link);
-	hook->link = NULL;
+	return r;
 }
 
 /* The state tracepoint must be; the others are told of when they can't be. */
 static int attach_all(struct capture *capture, char *error, size_t error_size)
 {
-	struct whocalls_bpf *bpf = capture->bpf;
+	struct attached *hooks = capture->hooks;
 	int r;
 
-	hook_name(HOOK_TP_BTF, "inet_sock_set_state", capture->hooks[STATE].name,
-		  sizeof(capture->hooks[STATE].name));
-	r = attach(capture, STATE, bpf->progs.tcp_accept);
+	hooks[STATE].programs[0] = capture->bpf->progs.tcp_accept;
+	hook_name(HOOK_TP_BTF, "inet_sock_set_state", hooks[STATE].name, sizeof(hooks->name));
+	hooks[SOCKOPS].programs[0] = capture->bpf->progs.tcp_accept_sockops;
+	snprintf(hooks[SOCKOPS].name, sizeof(hooks->name), "sockops");
+	r = attach(&hooks[STATE]);
 	if (r) {
 		snprintf(error, error_size,
 			 "attaching to the tracepoint inet_sock_set_state: %s; `whocalls doctor` "
@@ -179,24 +199,11 @@ static int attach_all(struct capture *capture, char *error, size_t error_size)
 			 strerror(-r));
 		return r;
 	}
-	r = attach(capture, SOCKOPS, bpf->progs.tcp_accept_sockops);
-	if (r)
-		snprintf(capture->hooks[SOCKOPS].why, HOOK_WHY, "sockops: %s",
-			 r == -ENOENT ? "no mount of the root of cgroup2 is visible here"
-				      : strerror(-r));
-	else
-		snprintf(capture->hooks[SOCKOPS].name, sizeof(capture->hooks[SOCKOPS].name),
-			 "sockops");
-	if (capture->accept) {
-		r = attach(capture, ACCEPT, capture->accept);
-		if (r) {
-			snprintf(capture->hooks[ACCEPT].why, HOOK_WHY, "%s: %s",
-				 capture->hooks[ACCEPT].name, strerror(-r));
-			capture->hooks[ACCEPT].name[0] = '\0';
-		}
-	}
-	attach_refused(capture);
-	snprintf(capture->hooks[SNAPSHOT].name, sizeof(capture->hooks[SNAPSHOT].name), "iter/tcp");
+	attach(&hooks[SOCKOPS]);
+	attach(&hooks[ACCEPT]);
+	attach(&hooks[REFUSED]);
+	attach(&hooks[REQUESTS]);
+	snprintf(hooks[SNAPSHOT].name, sizeof(hooks->name), "iter/tcp");
 	return 0;
 }
 
@@ -304,11 +311,11 @@ static int begin(struct capture *capture, char *error, size_t error_size)
 		capture->started = monotonic_ns();
 		capture->gone.window_start = capture->started;
 		bpf->bss->window_start = capture->started;
-		bpf->bss->sockops_attached = capture->hooks[SOCKOPS].link != NULL;
-		bpf->bss->accept_attached = capture->hooks[ACCEPT].link != NULL;
-		bpf->bss->refused_attached = capture->hooks[REFUSED].link != NULL;
+		bpf->bss->sockops_attached = capture->hooks[SOCKOPS].links[0] != NULL;
+		bpf->bss->accept_attached = capture->hooks[ACCEPT].links[0] != NULL;
+		bpf->bss->refused_attached = capture->hooks[REFUSED].links[0] != NULL;
 		bpf->bss->armed = ARMED_FIRST;
-		if (capture->hooks[SOCKOPS].link)
+		if (capture->hooks[SOCKOPS].links[0])
 			grace_period();
 		bpf->bss->armed = ARMED_ALL;
 		r = capture_sweep(capture, true);
@@ -331,7 +338,8 @@ int capture_open(struct capture **out, const struct capture_options *options, ch
 		return -ENOMEM;
 	}
 	capture->target = options->target;
-	capture->kretprobe = KRETPROBE_NONE;
+	for (size_t i = 0; i < LENGTH(capture->hooks); i++)
+		capture->hooks[i].kretprobe = KRETPROBE_NONE;
 	r = capture_load(capture, options, error, error_size);
 	if (r)
 		goto failed;
@@ -363,7 +371,7 @@ failed:
 
 void capture_stop(struct capture *capture)
 {
-	bool attached = capture->hooks[STATE].link;
+	bool attached = capture->hooks[STATE].links[0];
 
 	/* from here on nothing new is counted; what the first witness has counted the second still
 	 * marks */
@@ -371,11 +379,8 @@ void capture_stop(struct capture *capture)
 		capture->bpf->bss->armed = 0;
 		grace_period();
 	}
-	for (size_t i = 0; i < LENGTH(capture->hooks); i++) {
-		bpf_link__destroy(capture->hooks[i].link);
-		bpf_link__destroy(capture->hooks[i].second);
-		capture->hooks[i].link = capture->hooks[i].second = NULL;
-	}
+	for (size_t i = 0; i < LENGTH(capture->hooks); i++)
+		detach(&capture->hooks[i]);
 	/* what is still running has counted when this is over */
 	if (attached)
 		grace_period();
@@ -386,7 +391,8 @@ void capture_free(struct capture *capture)
 	if (!capture)
 		return;
 	capture_stop(capture);
-	kretprobe_deinit(&capture->kretprobe);
+	for (size_t i = 0; i < LENGTH(capture->hooks); i++)
+		kretprobe_deinit(&capture->hooks[i].kretprobe);
 	ring_buffer__free(capture->ring);
 	whocalls_bpf__destroy(capture->bpf);
 	gone_deinit(&capture->gone);
@@ -419,15 +425,20 @@ static bool link_intact(const struct bpf_link *link, const struct bpf_program *p
 	return info.prog_id == program_id(program);
 }
 
+static bool hook_intact(const struct attached *hook)
+{
+	for (size_t i = 0; i < HOOK_PROGRAMS; i++)
+		if (!link_intact(hook->links[i], hook->programs[i]))
+			return false;
+	return true;
+}
+
 bool capture_intact(const struct capture *capture)
 {
 	const struct attached *hooks = capture->hooks;
 
-	return hooks[STATE].link &&
-	       link_intact(hooks[STATE].link, capture->bpf->progs.tcp_accept) &&
-	       link_intact(hooks[SOCKOPS].link, capture->bpf->progs.tcp_accept_sockops) &&
-	       link_intact(hooks[REFUSED].link, capture->refused) &&
-	       link_intact(hooks[REFUSED].second, capture->refused_second);
+	return hooks[STATE].links[0] && hook_intact(&hooks[STATE]) &&
+	       hook_intact(&hooks[SOCKOPS]) && hook_intact(&hooks[REFUSED]);
 }
 
 int capture_fd(const struct capture *capture)

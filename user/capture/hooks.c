@@ -68,6 +68,14 @@ int hooks_arguments(const struct btf *kernel, const char *function)
 	return btf_vlen(btf__type_by_id(kernel, btf__type_by_id(kernel, (uint32_t)id)->type));
 }
 
+bool hooks_fexit_ends(const struct btf *kernel, char why[HOOK_WHY])
+{
+	if (btf__find_by_name_kind(kernel, "bpf_tramp_image", BTF_KIND_STRUCT) >= 0)
+		return true;
+	snprintf(why, HOOK_WHY, "fexit: this kernel can't end it safely");
+	return false;
+}
+
 bool hooks_atomics(void)
 {
 	/* *(u64 *)(r10 - 8) = 0; r0 = 1; r0 = atomic_fetch_add((u64 *)(r10 - 8), r0); exit */

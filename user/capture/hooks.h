@@ -50,6 +50,10 @@ bool hooks_has_helper(const struct btf *kernel, const char *name);
 /* How many arguments a kernel function has; -ENOENT if it has no such function. */
 int hooks_arguments(const struct btf *kernel, const char *function);
 
+/* Whether an fexit can be detached while threads are in its function: before 5.10.28 that frees the
+ * code that they will return to. False with `why`. */
+bool hooks_fexit_ends(const struct btf *kernel, char why[HOOK_WHY]);
+
 /* Whether BPF programs may use atomics that give a result (5.12 and later), found out by loading
  * one. */
 bool hooks_atomics(void);

@@ -15,7 +15,7 @@
 #include "mount.h"
 
 #define GROUP "whocalls"
-#define PREFIX "whocalls_accept_"
+#define PREFIX "whocalls_"
 
 static FILE *open_file(const struct kretprobe *probe, const char *name)
 {
@@ -101,7 +101,7 @@ struct bpf_link *kretprobe_attach(struct kretprobe *probe, const struct bpf_prog
 	probe->tracefs = mount_private("tracefs", 0);
 	if (probe->tracefs >= 0) {
 		remove_leftovers(probe);
-		snprintf(probe->name, sizeof(probe->name), PREFIX "%d", getpid());
+		snprintf(probe->name, sizeof(probe->name), PREFIX "%s_%d", function, getpid());
 		if (command(probe, "r%d:" GROUP "/%s %s\n", KRETPROBE_INSTANCES, probe->name,
 			    function))
 			probe->name[0] = '\0';

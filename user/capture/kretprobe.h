@@ -14,7 +14,7 @@ struct bpf_program;
 
 struct kretprobe {
 	int tracefs;   /* a mount of our own that nobody else sees; -1: none */
-	char name[40]; /* of the event; "": the plain probe, or none */
+	char name[64]; /* of the event; "": the plain probe, or none */
 };
 
 #define KRETPROBE_NONE ((struct kretprobe){.tracefs = -1})

@@ -73,11 +73,8 @@ static int fexit_fits(const struct btf *kernel, size_t choice, const char *funct
 		snprintf(why, HOOK_WHY, "fexit: bpf_get_func_ret came with 5.17");
 		return -ENOTSUP;
 	}
-	/* before 5.10.28 detaching frees the code that a thread in accept() will return to */
-	if (btf__find_by_name_kind(kernel, "bpf_tramp_image", BTF_KIND_STRUCT) < 0) {
-		snprintf(why, HOOK_WHY, "fexit: this kernel can't end it safely");
+	if (!hooks_fexit_ends(kernel, why))
 		return -ENOTSUP;
-	}
 	arguments = hooks_arguments(kernel, function);
 	if (arguments == FEXIT_ARGUMENTS)
 		return 0;
@@ -131,7 +128,7 @@ static size_t choose_accept(struct capture *capture, const char *btf, const char
 	char why[HOOK_WHY];
 	int arguments = 0;
 
-	capture->accept = NULL;
+	hook->programs[0] = NULL;
 	hook->name[0] = '\0';
 	for (size_t i = from; i < LENGTH(accept_choices); i++) {
 		const struct accept_choice *choice = &accept_choices[i];
@@ -140,7 +137,7 @@ static size_t choose_accept(struct capture *capture, const char *btf, const char
 		if (forced && strcmp(forced, choice->name))
 			continue;
 		if (!try_accept(i, btf, why, &arguments)) {
-			capture->accept = accept_program(capture->bpf, i);
+			hook->programs[0] = accept_program(capture->bpf, i);
 			capture->bpf->rodata->accept_arguments =
 				arguments > 0 ? (uint32_t)arguments : 0;
 			chosen = i;
@@ -165,7 +162,7 @@ static size_t choose_accept(struct capture *capture, const char *btf, const char
 	for (size_t i = 0; i < LENGTH(accept_choices); i++) {
 		struct bpf_program *program = accept_program(capture->bpf, i);
 
-		bpf_program__set_autoload(program, program == capture->accept);
+		bpf_program__set_autoload(program, program == hook->programs[0]);
 	}
 	return chosen;
 }
@@ -183,29 +180,34 @@ static void choose_refused(struct capture *capture, bool none)
 					   bpf->progs.refused_by_listener, bpf->progs.refused_v4,
 					   bpf->progs.refused_v6};
 
-	capture->refused = capture->refused_second = NULL;
+	hook->programs[0] = hook->programs[1] = NULL;
 	hook->name[0] = hook->why[0] = '\0';
 	if (none) {
 		snprintf(hook->why, HOOK_WHY, "no program that sees resets loads here");
 	} else if (hooks_kernel_is(6, 10)) {
-		capture->refused = bpf->progs.refused_reset;
+		hook->programs[0] = bpf->progs.refused_reset;
 		hook_name(HOOK_TP_BTF, "tcp_send_reset", hook->name, sizeof(hook->name));
 	} else if (hooks_kernel_is(5, 18)) {
-		capture->refused = bpf->progs.refused_drop;
-		capture->refused_second = bpf->progs.refused_by_listener;
+		hook->programs[0] = bpf->progs.refused_drop;
+		hook->programs[1] = bpf->progs.refused_by_listener;
 		hook_name(HOOK_TP_BTF, "kfree_skb", hook->name, sizeof(hook->name));
 		snprintf(hook->why, HOOK_WHY,
 			 "tcp_send_reset is called for segments without a socket from 6.10 on");
 	} else {
-		capture->refused = bpf->progs.refused_v4;
-		capture->refused_second = bpf->progs.refused_v6;
+		hook->programs[0] = bpf->progs.refused_v4;
+		hook->programs[1] = bpf->progs.refused_v6;
 		snprintf(hook->name, sizeof(hook->name), "kprobe/tcp_v4_send_reset");
 		snprintf(hook->why, HOOK_WHY, "kfree_skb has a reason from 5.18 on");
 	}
 	for (size_t i = 0; i < LENGTH(all); i++)
-		bpf_program__set_autoload(all[i], all[i] == capture->refused ||
-							  all[i] == capture->refused_second);
+		bpf_program__set_autoload(all[i], all[i] == hook->programs[0] ||
+							  all[i] == hook->programs[1]);
 }
+
+/* Callers whose times are kept: 4 MB of the kernel's memory. */
+#define MAX_HISTOGRAMS 512
+/* Threads that write at the same time, where they must be remembered. */
+#define MAX_SENDING 16384
 
 static int size_maps(struct capture *capture, const struct capture_options *options)
 {
@@ -218,6 +220,10 @@ static int size_maps(struct capture *capture, const struct capture_options *opti
 		{bpf->maps.callers, options->max_callers},
 		{bpf->maps.connections, options->max_connections},
 		{bpf->maps.marks, capture->old ? 2 * options->max_connections : 1},
+		{bpf->maps.histograms,
+		 options->max_callers < MAX_HISTOGRAMS ? options->max_callers : MAX_HISTOGRAMS},
+		{bpf->maps.sending,
+		 capture->hooks[REQUESTS].programs[1] == bpf->progs.turn_sending ? MAX_SENDING : 1},
 		{bpf->maps.endpoints, endpoints ? endpoints : 1},
 		/* other namespaces of the node may have the same addresses */
 		{bpf->maps.loopbacks, endpoints * 2 + 1024},
@@ -257,7 +263,7 @@ failed:
 }
 
 static int load_with(struct capture *capture, const struct capture_options *options, size_t *choice,
-		     bool refused)
+		     bool refused, bool requests)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = options->btf);
 	struct whocalls_bpf *bpf;
@@ -270,6 +276,7 @@ static int load_with(struct capture *capture, const struct capture_options *opti
 	capture->bpf = bpf;
 	*choice = choose_accept(capture, options->btf, options->accept_hook, *choice);
 	choose_refused(capture, !refused);
+	capture_choose_requests(capture, options->btf, !requests);
 	bpf->rodata->want_events = options->events;
 	bpf->rodata->node_netns = sweep_own_netns();
 	bpf->bss->kubelet_port = options->kubelet_port;
@@ -296,7 +303,7 @@ int capture_load(struct capture *capture, const struct capture_options *options,
 		 size_t error_size)
 {
 	const char *btf = options->btf ? options->btf : "/sys/kernel/btf/vmlinux";
-	bool refused = true;
+	bool refused = true, requests = true;
 	size_t choice = 0;
 	char text[128];
 	int r;
@@ -322,13 +329,15 @@ int capture_load(struct capture *capture, const struct capture_options *options,
 			btf, strerror(-r), hooks_release(), hooks_release());
 		return r;
 	}
-	r = load_with(capture, options, &choice, refused);
+	r = load_with(capture, options, &choice, refused, requests);
 	while (r && (choice < LENGTH(accept_choices) || refused)) {
 		struct attached *hook = &capture->hooks[ACCEPT];
 
-		/* last of all without what sees refused attempts */
+		/* then without what sees requests, last of all without what sees refused attempts
+		 */
 		if (choice == LENGTH(accept_choices)) {
-			refused = false;
+			refused = requests;
+			requests = false;
 			choice = 0;
 			hook->why[0] = '\0';
 		} else {
@@ -338,7 +347,7 @@ int capture_load(struct capture *capture, const struct capture_options *options,
 		}
 		whocalls_bpf__destroy(capture->bpf);
 		capture->bpf = NULL;
-		r = load_with(capture, options, &choice, refused);
+		r = load_with(capture, options, &choice, refused, requests);
 	}
 	if (r)
 		snprintf(

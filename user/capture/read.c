@@ -21,21 +21,23 @@
  * Reads a whole hash map in batches. The kernel hands out bucket by bucket, each under its lock, so
  * an entry that is there all the time is seen exactly once. A batch must hold the longest bucket.
  */
-static int batch(int map, size_t key_size, size_t value_size,
+static int batch(const struct bpf_map *map,
 		 int (*take)(const void *key, const void *value, void *arg), void *arg)
 {
 	LIBBPF_OPTS(bpf_map_batch_opts, opts);
+	size_t key_size = bpf_map__key_size(map), value_size = bpf_map__value_size(map);
+	uint32_t room = bpf_map__max_entries(map) < BATCH ? bpf_map__max_entries(map) : BATCH;
 	uint32_t position = 0, next = 0, count;
-	char *keys = malloc(BATCH * key_size), *values = malloc(BATCH * value_size);
+	char *keys = malloc(room * key_size), *values = malloc(room * value_size);
 	bool first = true;
 	int r = -ENOMEM;
 
 	if (!keys || !values)
 		goto out;
 	do {
-		count = BATCH;
-		r = bpf_map_lookup_batch(map, first ? NULL : &position, &next, keys, values, &count,
-					 &opts);
+		count = room;
+		r = bpf_map_lookup_batch(bpf_map__fd(map), first ? NULL : &position, &next, keys,
+					 values, &count, &opts);
 		if (r && r != -ENOENT)
 			goto out;
 		for (uint32_t i = 0; i < count; i++) {
@@ -97,8 +99,7 @@ static int read_pending(struct capture *capture)
 	attempts_begin(&capture->attempts);
 	if (!capture->bpf->bss->pendings)
 		return 0;
-	return batch(bpf_map__fd(capture->bpf->maps.pending), sizeof(uint64_t),
-		     sizeof(struct pending), take_pending, capture);
+	return batch(capture->bpf->maps.pending, take_pending, capture);
 }
 
 static int bury_pending(const void *key, const void *value, void *arg)
@@ -120,8 +121,7 @@ int capture_bury_pending(struct capture *capture)
 {
 	if (!capture->bpf->bss->pendings)
 		return 0;
-	return batch(bpf_map__fd(capture->bpf->maps.pending), sizeof(uint64_t),
-		     sizeof(struct pending), bury_pending, capture);
+	return batch(capture->bpf->maps.pending, bury_pending, capture);
 }
 
 int capture_callers(struct capture *capture,
@@ -141,8 +141,7 @@ int capture_callers(struct capture *capture,
 	t->take = take;
 	t->arg = arg;
 	slots_copy_callers(t->slots, capture->bpf->bss->caller_slots);
-	r = batch(bpf_map__fd(capture->bpf->maps.callers), sizeof(struct caller_key),
-		  sizeof(struct caller_counts), take_caller, t);
+	r = batch(capture->bpf->maps.callers, take_caller, t);
 	for (size_t i = 0; i < CALLER_SLOTS && !r; i++)
 		if (t->slots[i].taken == SLOT_READY)
 			r = hand_out(t, &t->slots[i].key, &t->slots[i].counts);
@@ -242,8 +241,7 @@ static int bury_slot(struct capture *capture, struct connection_slot *slot)
 
 int capture_bury(struct capture *capture)
 {
-	int r = batch(bpf_map__fd(capture->bpf->maps.connections), sizeof(uint64_t),
-		      sizeof(struct connection), bury_hashed, capture);
+	int r = batch(capture->bpf->maps.connections, bury_hashed, capture);
 
 	for (size_t i = 0; i < CONNECTION_SLOTS && !r; i++)
 		r = bury_slot(capture, &capture->bpf->bss->connection_slots[i]);
@@ -266,12 +264,23 @@ int capture_connections(struct capture *capture,
 	if (r)
 		return r;
 	capture->n_netns = 0;
-	r = batch(bpf_map__fd(capture->bpf->maps.connections), sizeof(uint64_t),
-		  sizeof(struct connection), take_hashed, &t);
+	r = batch(capture->bpf->maps.connections, take_hashed, &t);
 	for (size_t i = 0; i < CONNECTION_SLOTS && !r; i++)
 		if (slots_copy_connection(&connection, &capture->bpf->bss->connection_slots[i]))
 			r = take_connection(&t, &connection);
 	return r;
+}
+
+struct take_times {
+	int (*take)(const struct caller_key *key, const struct histograms *times, void *arg);
+	void *arg;
+};
+
+static int take_times(const void *key, const void *value, void *arg)
+{
+	const struct take_times *t = arg;
+
+	return t->take(key, value, t->arg);
 }
 
 int capture_times(struct capture *capture,
@@ -279,8 +288,9 @@ int capture_times(struct capture *capture,
 			      void *arg),
 		  void *arg)
 {
-	(void)capture, (void)take, (void)arg;
-	return 0;
+	struct take_times t = {take, arg};
+
+	return batch(capture->bpf->maps.histograms, take_times, &t);
 }
 
 int capture_unattributed(struct capture *capture, struct caller_counts *counts)
@@ -347,6 +357,8 @@ static void count_misses(struct hook *hook, size_t which, const struct totals *t
 		hook->healed = totals->first[WITNESS_STATE];
 	if (which == SNAPSHOT)
 		hook->healed = totals->first[WITNESS_SNAPSHOT];
+	if (which == REQUESTS)
+		hook->missed = totals->turns_found;
 }
 
 static uint64_t opened(const struct totals *totals)
@@ -373,12 +385,6 @@ int capture_report(struct capture *capture, struct report *report)
 					       "snapshot",   "refused",    "requests"};
 	static const enum witness witnesses[] = {WITNESS_STATE, WITNESS_SOCKOPS, WITNESS_ACCEPT,
 						 WITNESS_SNAPSHOT};
-	const struct bpf_program *bpf[] = {capture->bpf->progs.tcp_accept,
-					   capture->bpf->progs.tcp_accept_sockops,
-					   capture->accept,
-					   capture->bpf->progs.snapshot,
-					   capture->refused,
-					   NULL};
 	struct totals totals;
 	int r = read_totals(capture, &totals);
 
@@ -401,11 +407,9 @@ int capture_report(struct capture *capture, struct report *report)
 			hook->seen = totals.seen[witnesses[i]];
 		else if (i == REFUSED)
 			hook->seen = totals.refused + totals.stray;
-		hook->recursion_misses = recursion_misses(bpf[i]);
-		if (i == REFUSED)
-			hook->recursion_misses += recursion_misses(capture->refused_second);
-		if (i == ACCEPT)
-			hook->nmissed = kretprobe_missed(&capture->kretprobe);
+		for (size_t j = 0; j < HOOK_PROGRAMS; j++)
+			hook->recursion_misses += recursion_misses(attached->programs[j]);
+		hook->nmissed = kretprobe_missed(&attached->kretprobe);
 		if (hook->hook)
 			count_misses(hook, i, &totals, report->opened,
 				     capture->hooks[SOCKOPS].name[0]);
@@ -422,6 +426,7 @@ int capture_report(struct capture *capture, struct report *report)
 	report->losses.ends = capture->gone.number;
 	report->losses.accepts = capture->gone.unaccepted;
 	report->losses.listeners = capture->unlistened;
+	report->losses.times = totals.untimed;
 	report->losses.namespaces =
 		capture->unswept > capture->unlooked ? capture->unswept : capture->unlooked;
 	return r;

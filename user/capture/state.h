@@ -13,15 +13,19 @@
 #include "queues.h"
 #include "whocalls.skel.h" /* the same for both builds of the BPF side */
 
+/* A hook can be several functions. */
+#define HOOK_PROGRAMS 3
+
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
 /* Of capture.hooks, and of the report's. */
 enum { STATE, SOCKOPS, ACCEPT, SNAPSHOT, REFUSED, REQUESTS };
 
 struct attached {
-	struct bpf_link *link;
-	struct bpf_link *second; /* of a hook that is two functions */
-	char name[64];
+	struct bpf_program *programs[HOOK_PROGRAMS]; /* the first NULL ends them; none: no hook */
+	struct bpf_link *links[HOOK_PROGRAMS];
+	struct kretprobe kretprobe; /* if one of them is one */
+	char name[64];              /* "": none is attached */
 	char why[HOOK_WHY];
 };
 
@@ -31,9 +35,6 @@ struct capture {
 	struct ring_buffer *ring;
 	struct target *target;
 	struct attached hooks[REPORT_HOOKS];
-	struct bpf_program *accept; /* NULL: none */
-	struct bpf_program *refused, *refused_second;
-	struct kretprobe kretprobe; /* of accept, if it is one */
 	void (*take)(const struct event *event, void *arg);
 	void *arg;
 	uint64_t started;
@@ -86,6 +87,15 @@ void capture_kubelet_check(struct capture *capture);
 /* Runs the iterator over files for the first time: who the clients of open connections are, and the
  * kubelet (kubelet.c). 0 or a negative errno. */
 int capture_look_at_files(struct capture *capture);
+
+/*
+ * Chooses the hooks that see what the application reads and writes (requests.c). `btf`: as
+ * capture_options. `none`: no program of them loads here.
+ */
+void capture_choose_requests(struct capture *capture, const char *btf, bool none);
+
+/* Adds a clause to why a hook is not a better one. */
+void capture_add_why(struct attached *hook, const char *why);
 
 /* After a call of libbpf that gave NULL: negative, whatever it left in errno. */
 int capture_failure(void);

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Requests: turns on a connection (struct turn). No byte of payload is looked at: the sequence
+ * numbers tell how much the application has read (copied_seq) and written (write_seq).
+ *
+ * What is read is seen where the kernel has just copied it (tcp_rcv_space_adjust(), under the
+ * socket's lock; recv(), splice() and io_uring all come through there, MSG_PEEK does, too, but
+ * moves nothing). What is written is seen when the call returns, without the lock. A hook that
+ * comes late, or never, is made up for by whoever looks at the numbers next: then the request
+ * counts, but not its time.
+ *
+ * A turn is a request where one side speaks at a time. It is not (an overlap) if
+ *
+ * - the server answers, and has not read all that has come: a pipeline, or several streams; or it
+ *   answers before it has read the body;
+ * - it reads on, and the peer has not acknowledged all of the answer: whoever waits for an answer
+ *   acknowledges it with the next request;
+ * - it writes first;
+ * - it answers with as many bytes as "100 Continue" has, and then reads on.
+ */
+#ifndef BPF_TURN_H
+#define BPF_TURN_H
+
+#define INTERIM_LENGTH 25 /* HTTP/1.1 100 Continue and two ends of lines */
+
+/* Where the two directions of a socket stand. */
+struct turn_position {
+	__u32 read;
+	__u32 sent;
+	__u32 unread; /* bytes that have come, and were not read */
+};
+
+static __always_inline struct turn_position turn_position(struct tcp_sock *tp)
+{
+	struct turn_position at = {READ(tp, copied_seq), READ(tp, write_seq), 0};
+
+	/* a FIN counts as a byte */
+	at.unread = READ(tp, rcv_nxt) - at.read - (READ(tp, SKC(skc_flags)) >> SOCK_DONE & 1);
+	return at;
+}
+
+/* Of any pointer. */
+static __always_inline struct turn_position turn_position_probed(struct tcp_sock *tp)
+{
+	struct turn_position at = {BPF_CORE_READ(tp, copied_seq), BPF_CORE_READ(tp, write_seq), 0};
+
+	at.unread = BPF_CORE_READ(tp, rcv_nxt) - at.read -
+		    (BPF_CORE_READ(tp, SKC(skc_flags)) >> SOCK_DONE & 1);
+	return at;
+}
+
+/* The record of a connection is made: what was read and sent before is no turn of it. */
+static __always_inline void turn_start(struct turn *turn, struct tcp_sock *tp)
+{
+	struct turn_position at = turn_position(tp);
+
+	turn->read = at.read;
+	turn->sent = at.sent;
+}
+
+static __always_inline struct histograms *histograms_find(const struct connection *c)
+{
+	struct histograms *found = NULL;
+
+	if (!(c->flags & CONNECTION_UNATTRIBUTED)) {
+		found = bpf_map_lookup_elem(&histograms, &c->key);
+		if (!found) {
+			bpf_map_update_elem(&histograms, &c->key, &fresh_histograms, BPF_NOEXIST);
+			found = bpf_map_lookup_elem(&histograms, &c->key);
+		}
+	}
+	if (!found)
+		COUNT(untimed);
+	return found;
+}
+
+static __always_inline void histogram_count(const struct connection *c, enum duration duration,
+					    __u64 ns)
+{
+	struct histograms *found = histograms_find(c);
+	__u32 bucket = histogram_bucket(ns);
+
+	if (found && bucket < HISTOGRAM_BUCKETS)
+		__sync_fetch_and_add(&found->bucket[duration][bucket], 1);
+}
+
+/* The turn is answered: true for the first who tells. */
+static __always_inline bool turn_answered(struct turn *turn, __u64 now)
+{
+#ifndef OLD_KERNEL
+	return !compare_exchange(&turn->written, 0, now);
+#else
+	if (turn->written)
+		return false;
+	turn->written = now;
+	return true;
+#endif
+}
+
+/* Something was written since, and no hook has told it. */
+static __always_inline void turn_settle(struct turn *turn, __u32 sent, __u64 now)
+{
+	if (!turn->began || turn->written || sent == turn->sent)
+		return;
+	if (!turn_answered(turn, now))
+		return;
+	turn->sent = sent;
+	turn->flags |= TURN_UNTIMED;
+	__sync_fetch_and_add(&turn->requests, 1);
+	COUNT(turns_found);
+}
+
+/* The last turn is over: the next begins, or the connection ends. */
+static __always_inline void turn_over(const struct connection *c)
+{
+	const struct turn *turn = &c->turn;
+
+	if (turn->written && !(turn->flags & TURN_UNTIMED))
+		histogram_count(c, RESPONSE_TIME, turn->written - turn->began);
+}
+
+/* The application has read. Runs under the socket's lock. */
+static __noinline int turn_was_read(struct tcp_sock *tp)
+{
+	struct connection *c = connection_find(socket_cookie_made(tp));
+	struct turn_position at;
+	struct turn *turn;
+	__u64 now;
+
+	if (!c)
+		return 0;
+	turn = &c->turn;
+	at = turn_position(tp);
+	if (at.read == turn->read)
+		return 0;
+	turn->read = at.read;
+	if (turn->began && !turn->written && at.sent == turn->sent)
+		return 0; /* more of the same request */
+	now = bpf_ktime_get_ns();
+	turn_settle(turn, at.sent, now);
+	turn_over(c);
+	if (READ(tp, snd_una) != at.sent || turn->flags & TURN_INTERIM)
+		__sync_fetch_and_add(&turn->overlaps, 1);
+	turn->sent = at.sent;
+	turn->flags = 0;
+	turn->began = now;
+	turn->written = 0;
+	return 0;
+}
+
+/* The first data that was sent answers a turn that is open. */
+static __always_inline void turn_answer(struct connection *c, const struct turn_position *at,
+					__u32 length, __u64 now)
+{
+	struct turn *turn = &c->turn;
+	__u64 began = turn->began;
+
+	if (!turn_answered(turn, now))
+		return;
+	__sync_fetch_and_add(&turn->requests, 1);
+	if (at->unread)
+		__sync_fetch_and_add(&turn->overlaps, 1);
+	if (length == INTERIM_LENGTH)
+		turn->flags |= TURN_INTERIM;
+	histogram_count(c, SERVICE_TIME, now - began);
+}
+
+/* Sent, and no turn is open: there is more of the last answer, or the read was missed, or the
+ * server has something to say by itself. */
+static __always_inline void turn_more(struct connection *c, const struct turn_position *at,
+				      __u64 now)
+{
+	struct turn *turn = &c->turn;
+
+	turn->flags &= ~TURN_INTERIM;
+	if (at->read != turn->read) {
+		turn_over(c);
+		turn->read = at->read;
+		turn->began = now;
+		turn->flags = TURN_UNTIMED;
+		__sync_fetch_and_add(&turn->requests, 1);
+		COUNT(turns_found);
+	} else if (!turn->began && !(c->flags & CONNECTION_OLD)) {
+		__sync_fetch_and_add(&turn->overlaps, 1);
+	}
+	turn->written = turn->began ? now : 0;
+}
+
+/* The application has written. */
+static __always_inline int turn_was_sent(__u64 cookie, const struct turn_position *at)
+{
+	struct connection *c = connection_find(cookie);
+	struct turn *turn;
+	__u32 length;
+	__u64 now;
+
+	if (!c || at->sent == c->turn.sent)
+		return 0;
+	now = bpf_ktime_get_ns();
+	turn = &c->turn;
+	/* nobody has locked the socket: its connection may have ended, and this be another's */
+	if (c->cookie != (__u32)cookie)
+		return 0;
+	length = at->sent - turn->sent;
+	turn->sent = at->sent;
+	if (turn->began && !turn->written)
+		turn_answer(c, at, length, now);
+	else
+		turn_more(c, at, now);
+	return 0;
+}
+
+static __noinline int turn_socket_sent(struct tcp_sock *tp)
+{
+	struct turn_position at = turn_position(tp);
+
+	return turn_was_sent(socket_cookie_made(tp), &at);
+}
+
+/* Runs for whatever is read from TCP: leaves at once. */
+SEC("tp_btf/tcp_rcv_space_adjust")
+int BPF_PROG(turn_read, struct sock *sk)
+{
+	struct tcp_sock *tp;
+
+	if (!port_watched(sk->__sk_common.skc_num))
+		return 0;
+	tp = bpf_skc_to_tcp_sock(sk);
+	return tp ? turn_was_read(tp) : 0;
+}
+
+static __always_inline int turn_sent_by(struct sock *sk)
+{
+	struct tcp_sock *tp;
+
+	if (!port_watched(sk->__sk_common.skc_num))
+		return 0;
+	tp = bpf_skc_to_tcp_sock(sk);
+	return tp ? turn_socket_sent(tp) : 0;
+}
+
+/* From 6.3 on; from 6.5 on for sendfile(), too. Of a socket that is no TCP the port is 0, or its
+ * own. */
+SEC("tp_btf/sock_send_length")
+int BPF_PROG(turn_sent, struct sock *sk, int ret)
+{
+	return ret > 0 ? turn_sent_by(sk) : 0;
+}
+
+SEC("fexit/tcp_sendmsg")
+int BPF_PROG(turn_sent_fexit, struct sock *sk)
+{
+	return turn_sent_by(sk);
+}
+
+/* sendfile() and splice(), up to 6.4. */
+SEC("fexit/tcp_sendpage")
+int BPF_PROG(turn_sent_page_fexit, struct sock *sk)
+{
+	return turn_sent_by(sk);
+}
+
+/* Where a function's return can be probed, but not with its arguments: the socket is remembered by
+ * thread. */
+SEC("kprobe/tcp_sendmsg")
+int turn_sending(struct pt_regs *ctx)
+{
+	struct sock *sk = (struct sock *)WHOCALLS_KPROBE_FIRST(ctx);
+	__u64 thread = bpf_get_current_pid_tgid(), socket = (__u64)sk;
+
+	if (port_watched(BPF_CORE_READ(sk, __sk_common.skc_num)))
+		bpf_map_update_elem(&sending, &thread, &socket, BPF_ANY);
+	return 0;
+}
+
+SEC("kretprobe/tcp_sendmsg")
+int turn_sent_kretprobe(struct pt_regs *ctx)
+{
+	__u64 thread = bpf_get_current_pid_tgid(), *socket;
+	struct turn_position at;
+	struct tcp_sock *tp;
+
+	socket = bpf_map_lookup_elem(&sending, &thread);
+	if (!socket)
+		return 0;
+	tp = (struct tcp_sock *)*socket;
+	bpf_map_delete_elem(&sending, &thread);
+	at = turn_position_probed(tp);
+	return turn_was_sent(socket_cookie_made(tp), &at);
+}
+
+#endif
