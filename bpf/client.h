@@ -11,10 +11,6 @@
 #ifndef BPF_CLIENT_H
 #define BPF_CLIENT_H
 
-#ifndef barrier
-#define barrier() asm volatile("" ::: "memory")
-#endif
-
 static __always_inline struct client_slot *client_slot(void *slots, __u64 key)
 {
 	__u32 index = (__u32)key;

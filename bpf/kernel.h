@@ -12,6 +12,10 @@
 #ifndef BPF_KERNEL_H
 #define BPF_KERNEL_H
 
+#ifndef barrier
+#define barrier() asm volatile("" ::: "memory")
+#endif
+
 #ifndef OLD_KERNEL
 
 #define READ(pointer, field) ((pointer)->field)

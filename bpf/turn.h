@@ -11,8 +11,8 @@
  *
  * A turn is a request where one side speaks at a time. It is not (an overlap) if
  *
- * - the server answers, and has not read all that has come: a pipeline, or several streams; or it
- *   answers before it has read the body;
+ * - the server answers, and has not read all that came before the answer: a pipeline, or several
+ *   streams; or it answers before it has read the body;
  * - it reads on, and the peer has not acknowledged all of the answer: whoever waits for an answer
  *   acknowledges it with the next request;
  * - it writes first;
@@ -27,35 +27,27 @@
 struct turn_position {
 	__u32 read;
 	__u32 sent;
-	__u32 unread; /* bytes that have come, and were not read */
+	__u32 acknowledged; /* by the peer */
+	bool unread;        /* bytes have come that were not read */
 };
 
-static __always_inline struct turn_position turn_position(struct tcp_sock *tp)
-{
-	struct turn_position at = {READ(tp, copied_seq), READ(tp, write_seq), 0};
-
-	/* a FIN counts as a byte */
-	at.unread = READ(tp, rcv_nxt) - at.read - (READ(tp, SKC(skc_flags)) >> SOCK_DONE & 1);
-	return at;
-}
-
-/* Of any pointer. */
-static __always_inline struct turn_position turn_position_probed(struct tcp_sock *tp)
-{
-	struct turn_position at = {BPF_CORE_READ(tp, copied_seq), BPF_CORE_READ(tp, write_seq), 0};
-
-	at.unread = BPF_CORE_READ(tp, rcv_nxt) - at.read -
-		    (BPF_CORE_READ(tp, SKC(skc_flags)) >> SOCK_DONE & 1);
-	return at;
-}
+/* What comes acknowledges first, and is there then: so it is looked for in the other order. (A FIN
+ * counts as a byte.) */
+#define TURN_POSITION(at, READ_, tp)                                                               \
+	do {                                                                                       \
+		(at)->read = READ_(tp, copied_seq);                                                \
+		(at)->sent = READ_(tp, write_seq);                                                 \
+		(at)->unread = READ_(tp, rcv_nxt) !=                                               \
+			       (at)->read + (READ_(tp, SKC(skc_flags)) >> SOCK_DONE & 1);          \
+		barrier();                                                                         \
+		(at)->acknowledged = READ_(tp, snd_una);                                           \
+	} while (0)
 
 /* The record of a connection is made: what was read and sent before is no turn of it. */
 static __always_inline void turn_start(struct turn *turn, struct tcp_sock *tp)
 {
-	struct turn_position at = turn_position(tp);
-
-	turn->read = at.read;
-	turn->sent = at.sent;
+	turn->read = READ(tp, copied_seq);
+	turn->sent = READ(tp, write_seq);
 }
 
 static __always_inline struct histograms *histograms_find(const struct connection *c)
@@ -130,7 +122,7 @@ static __noinline int turn_was_read(struct tcp_sock *tp)
 	if (!c)
 		return 0;
 	turn = &c->turn;
-	at = turn_position(tp);
+	TURN_POSITION(&at, READ, tp);
 	if (at.read == turn->read)
 		return 0;
 	turn->read = at.read;
@@ -139,7 +131,7 @@ static __noinline int turn_was_read(struct tcp_sock *tp)
 	now = bpf_ktime_get_ns();
 	turn_settle(turn, at.sent, now);
 	turn_over(c);
-	if (READ(tp, snd_una) != at.sent || turn->flags & TURN_INTERIM)
+	if (at.acknowledged != at.sent || turn->flags & TURN_INTERIM)
 		__sync_fetch_and_add(&turn->overlaps, 1);
 	turn->sent = at.sent;
 	turn->flags = 0;
@@ -150,7 +142,7 @@ static __noinline int turn_was_read(struct tcp_sock *tp)
 
 /* The first data that was sent answers a turn that is open. */
 static __always_inline void turn_answer(struct connection *c, const struct turn_position *at,
-					__u32 length, __u64 now)
+					__u32 before, __u64 now)
 {
 	struct turn *turn = &c->turn;
 	__u64 began = turn->began;
@@ -158,9 +150,10 @@ static __always_inline void turn_answer(struct connection *c, const struct turn_
 	if (!turn_answered(turn, now))
 		return;
 	__sync_fetch_and_add(&turn->requests, 1);
-	if (at->unread)
+	/* once the answer is on its way, the next request may have come */
+	if (at->unread && at->acknowledged == before)
 		__sync_fetch_and_add(&turn->overlaps, 1);
-	if (length == INTERIM_LENGTH)
+	if (at->sent - before == INTERIM_LENGTH)
 		turn->flags |= TURN_INTERIM;
 	histogram_count(c, SERVICE_TIME, now - began);
 }
@@ -191,7 +184,7 @@ static __always_inline int turn_was_sent(__u64 cookie, const struct turn_positio
 {
 	struct connection *c = connection_find(cookie);
 	struct turn *turn;
-	__u32 length;
+	__u32 before;
 	__u64 now;
 
 	if (!c || at->sent == c->turn.sent)
@@ -201,10 +194,10 @@ static __always_inline int turn_was_sent(__u64 cookie, const struct turn_positio
 	/* nobody has locked the socket: its connection may have ended, and this be another's */
 	if (c->cookie != (__u32)cookie)
 		return 0;
-	length = at->sent - turn->sent;
+	before = turn->sent;
 	turn->sent = at->sent;
 	if (turn->began && !turn->written)
-		turn_answer(c, at, length, now);
+		turn_answer(c, at, before, now);
 	else
 		turn_more(c, at, now);
 	return 0;
@@ -212,8 +205,9 @@ static __always_inline int turn_was_sent(__u64 cookie, const struct turn_positio
 
 static __noinline int turn_socket_sent(struct tcp_sock *tp)
 {
-	struct turn_position at = turn_position(tp);
+	struct turn_position at;
 
+	TURN_POSITION(&at, READ, tp);
 	return turn_was_sent(socket_cookie_made(tp), &at);
 }
 
@@ -285,7 +279,7 @@ int turn_sent_kretprobe(struct pt_regs *ctx)
 		return 0;
 	tp = (struct tcp_sock *)*socket;
 	bpf_map_delete_elem(&sending, &thread);
-	at = turn_position_probed(tp);
+	TURN_POSITION(&at, BPF_CORE_READ, tp);
 	return turn_was_sent(socket_cookie_made(tp), &at);
 }
 
