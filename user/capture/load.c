@@ -276,7 +276,7 @@ static int load_with(struct capture *capture, const struct capture_options *opti
 	capture->bpf = bpf;
 	*choice = choose_accept(capture, options->btf, options->accept_hook, *choice);
 	choose_refused(capture, !refused);
-	capture_choose_requests(capture, options->btf, !requests);
+	capture_choose_requests(capture, options, !requests);
 	bpf->rodata->want_events = options->events;
 	bpf->rodata->node_netns = sweep_own_netns();
 	bpf->bss->kubelet_port = options->kubelet_port;

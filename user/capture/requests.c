@@ -38,7 +38,7 @@ static bool sendmsg_tried(struct attached *hook, enum hook_kind kind, const char
 	return !r;
 }
 
-static void choose(struct capture *capture, const char *btf)
+static void choose(struct capture *capture, const char *btf, const char *forced)
 {
 	struct attached *hook = &capture->hooks[REQUESTS];
 	struct whocalls_bpf *bpf = capture->bpf;
@@ -49,7 +49,7 @@ static void choose(struct capture *capture, const char *btf)
 		return;
 	}
 	capture_add_why(hook, "the tracepoint sock_send_length came with 6.3");
-	if (sendmsg_tried(hook, HOOK_FEXIT, btf)) {
+	if ((!forced || !strcmp(forced, "fexit")) && sendmsg_tried(hook, HOOK_FEXIT, btf)) {
 		hook->programs[1] = bpf->progs.turn_sent_fexit;
 		hook->programs[2] = bpf->progs.turn_sent_page_fexit;
 		snprintf(hook->name, sizeof(hook->name), READ_HOOK ", fexit/tcp_sendmsg");
@@ -60,7 +60,8 @@ static void choose(struct capture *capture, const char *btf)
 	}
 }
 
-void capture_choose_requests(struct capture *capture, const char *btf, bool none)
+void capture_choose_requests(struct capture *capture, const struct capture_options *options,
+			     bool none)
 {
 	struct attached *hook = &capture->hooks[REQUESTS];
 	struct whocalls_bpf *bpf = capture->bpf;
@@ -74,7 +75,7 @@ void capture_choose_requests(struct capture *capture, const char *btf, bool none
 	if (none)
 		capture_add_why(hook, "no program that sees what is read and written loads here");
 	else
-		choose(capture, btf);
+		choose(capture, options->btf, options->accept_hook);
 	if (hook->programs[1])
 		hook->programs[0] = bpf->progs.turn_read;
 	for (size_t i = 0; i < LENGTH(all); i++)

@@ -89,10 +89,11 @@ void capture_kubelet_check(struct capture *capture);
 int capture_look_at_files(struct capture *capture);
 
 /*
- * Chooses the hooks that see what the application reads and writes (requests.c). `btf`: as
- * capture_options. `none`: no program of them loads here.
+ * Chooses the hooks that see what the application reads and writes (requests.c). Where a hook for
+ * accepts is asked for, fexit is taken only if it is that. `none`: no program of them loads here.
  */
-void capture_choose_requests(struct capture *capture, const char *btf, bool none);
+void capture_choose_requests(struct capture *capture, const struct capture_options *options,
+			     bool none);
 
 /* Adds a clause to why a hook is not a better one. */
 void capture_add_why(struct attached *hook, const char *why);
