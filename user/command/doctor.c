@@ -179,19 +179,29 @@ static void examine_memory(struct examination *examination)
 					    "--max-connections");
 }
 
-static void examine_refused(struct examination *examination, struct capture *capture,
-			    const struct target *target)
+static void examine_attached(struct examination *examination, const struct hook *hook,
+			     const char *what, const char *gives, const char *costs)
+{
+	if (hook->hook)
+		line(examination, true, BETTER, what, "%s; by %s", gives, hook->hook);
+	else
+		line(examination, false, BETTER, what, "%s; %s", hook->why, costs);
+}
+
+/* What depends on the kernel's version, not on a trial. */
+static void examine_attempts_and_requests(struct examination *examination, struct capture *capture,
+					  const struct target *target)
 {
 	struct report report = {.target = target};
-	const struct hook *hook = &report.hooks[REPORT_REFUSED];
 
 	if (capture_report(capture, &report))
 		return;
-	if (hook->hook)
-		line(examination, true, BETTER, hook->hook, "attempts that are refused");
-	else
-		line(examination, false, BETTER, "attempts",
-		     "%s; that nobody listens, and who tries, stays unseen", hook->why);
+	examine_attached(examination, &report.hooks[REPORT_REFUSED], "attempts",
+			 "those that are refused are seen",
+			 "that nobody listens, and who tries, stays unseen");
+	examine_attached(examination, &report.hooks[REPORT_REQUESTS], "requests",
+			 "how many, and how long they take",
+			 "only connections and their bytes are counted");
 }
 
 /* The real thing, small: what a trial program can do the real ones may still not. */
@@ -215,7 +225,7 @@ static void examine_programs(struct examination *examination, const char *btf)
 	}
 	line(examination, true, NEEDED, "all together",
 	     "the programs load and attach; a ring of 4 MiB has room (--ring-size changes it)");
-	examine_refused(examination, capture, &target);
+	examine_attempts_and_requests(examination, capture, &target);
 	capture_free(capture);
 }
 
