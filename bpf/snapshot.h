@@ -173,7 +173,7 @@ int snapshot(struct bpf_iter__tcp *ctx)
 	sweep_read(c, tp, now);
 	/* what was written just now its hook may be about to tell */
 	if ((__u32)bpf_jiffies64() - tp->lsndtime > 1)
-		turn_settle(&c->turn, tp->write_seq, now);
+		turn_look(&c->turn, tp, now);
 	if (!c->waiting && connection_accepted(c, cookie))
 		COUNT(accept_told);
 	return 0;

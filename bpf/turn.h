@@ -31,39 +31,51 @@ struct turn_position {
 	bool unread;        /* bytes have come that were not read */
 };
 
-/* What comes acknowledges first, and is there then: so it is looked for in the other order. (A FIN
- * counts as a byte.) */
+/* Of numbers that count a FIN as a byte: whether the application's is among those that it wrote. */
+static __always_inline bool fin_sent(__u8 state)
+{
+	return state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT && state != TCP_SYN_RECV;
+}
+
+/* `done`: the peer's FIN has come, and is the last byte before `next`. What comes acknowledges
+ * first, and is there then: so it is looked for in the other order. */
 #define TURN_POSITION(at, READ_, tp)                                                               \
 	do {                                                                                       \
-		(at)->read = READ_(tp, copied_seq);                                                \
-		(at)->sent = READ_(tp, write_seq);                                                 \
-		(at)->unread = READ_(tp, rcv_nxt) !=                                               \
-			       (at)->read + (READ_(tp, SKC(skc_flags)) >> SOCK_DONE & 1);          \
+		__u32 next_ = READ_(tp, rcv_nxt);                                                  \
+		bool done_ = READ_(tp, SKC(skc_flags)) >> SOCK_DONE & 1;                           \
+                                                                                                   \
 		barrier();                                                                         \
 		(at)->acknowledged = READ_(tp, snd_una);                                           \
+		(at)->read = READ_(tp, copied_seq);                                                \
+		(at)->unread = next_ != (at)->read + done_;                                        \
+		if (done_ && (at)->read == next_) {                                                \
+			(at)->read--;                                                              \
+			(at)->unread = false;                                                      \
+		}                                                                                  \
+		(at)->sent = READ_(tp, write_seq) - fin_sent(READ_(tp, SKC(skc_state)));           \
 	} while (0)
 
 /* The record of a connection is made: what was read and sent before is no turn of it. */
 static __always_inline void turn_start(struct turn *turn, struct tcp_sock *tp)
 {
-	turn->read = READ(tp, copied_seq);
-	turn->sent = READ(tp, write_seq);
+	struct turn_position at;
+
+	TURN_POSITION(&at, READ, tp);
+	turn->read = at.read;
+	turn->sent = at.sent;
 }
 
 static __always_inline struct histograms *histograms_find(const struct connection *c)
 {
-	struct histograms *found = NULL;
+	struct histograms *found;
 
-	if (!(c->flags & CONNECTION_UNATTRIBUTED)) {
-		found = bpf_map_lookup_elem(&histograms, &c->key);
-		if (!found) {
-			bpf_map_update_elem(&histograms, &c->key, &fresh_histograms, BPF_NOEXIST);
-			found = bpf_map_lookup_elem(&histograms, &c->key);
-		}
-	}
-	if (!found)
-		COUNT(untimed);
-	return found;
+	if (c->flags & CONNECTION_UNATTRIBUTED)
+		return NULL;
+	found = bpf_map_lookup_elem(&histograms, &c->key);
+	if (found)
+		return found;
+	bpf_map_update_elem(&histograms, &c->key, &fresh_histograms, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&histograms, &c->key);
 }
 
 static __always_inline void histogram_count(const struct connection *c, enum duration duration,
@@ -74,6 +86,8 @@ static __always_inline void histogram_count(const struct connection *c, enum dur
 
 	if (found && bucket < HISTOGRAM_BUCKETS)
 		__sync_fetch_and_add(&found->bucket[duration][bucket], 1);
+	else if (duration == SERVICE_TIME)
+		COUNT(untimed);
 }
 
 /* The turn is answered: true for the first who tells. */
@@ -100,6 +114,15 @@ static __always_inline void turn_settle(struct turn *turn, __u32 sent, __u64 now
 	turn->flags |= TURN_UNTIMED;
 	__sync_fetch_and_add(&turn->requests, 1);
 	COUNT(turns_found);
+}
+
+/* The same of a socket whose lock is held. */
+static __always_inline void turn_look(struct turn *turn, struct tcp_sock *tp, __u64 now)
+{
+	struct turn_position at;
+
+	TURN_POSITION(&at, READ, tp);
+	turn_settle(turn, at.sent, now);
 }
 
 /* The last turn is over: the next begins, or the connection ends. */
@@ -131,7 +154,7 @@ static __noinline int turn_was_read(struct tcp_sock *tp)
 	now = bpf_ktime_get_ns();
 	turn_settle(turn, at.sent, now);
 	turn_over(c);
-	if (at.acknowledged != at.sent || turn->flags & TURN_INTERIM)
+	if ((__s32)(at.sent - at.acknowledged) > 0 || turn->flags & TURN_INTERIM)
 		__sync_fetch_and_add(&turn->overlaps, 1);
 	turn->sent = at.sent;
 	turn->flags = 0;
