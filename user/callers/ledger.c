@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ledger-parts.h"
+
 struct ledger {
 	size_t limit;
 	size_t n_rows;
@@ -20,103 +22,15 @@ struct ledger {
 	struct caller_counts pending;      /* likewise, of the pass that runs */
 	struct open_counts others_open;
 	bool refreshing;
+	uint32_t refresh;      /* number of the one that runs, or ran last */
+	uint32_t times;        /* number of the refresh that the last taking of times followed */
+	uint32_t times_before; /* ... and the one before that */
+	bool times_due;
 };
 
 /* Keys are compared byte by byte: padding would tell apart what is the same caller. */
 _Static_assert(sizeof(struct caller_key) == 16 + 8 + COMM_SIZE + 4 + 2 + 2,
 	       "caller_key has padding");
-
-static uint64_t older_time(uint64_t a, uint64_t b)
-{
-	return a && (!b || a < b) ? a : b;
-}
-
-void ledger_sum_counts(struct caller_counts *sum, const struct caller_counts *more)
-{
-	sum->opened += more->opened;
-	sum->accepted += more->accepted;
-	sum->closed += more->closed;
-	sum->bytes_received += more->bytes_received;
-	sum->bytes_sent += more->bytes_sent;
-	sum->open_time += more->open_time;
-	sum->old += more->old;
-	sum->untracked += more->untracked;
-	sum->resets += more->resets;
-	sum->old_active += more->old_active;
-	sum->refused += more->refused;
-	sum->stray += more->stray;
-	sum->pending += more->pending;
-	sum->first = older_time(sum->first, more->first);
-	if (more->pid && (!sum->pid || more->last > sum->last))
-		sum->pid = more->pid;
-	if (more->last > sum->last)
-		sum->last = more->last;
-	if (more->last_opened > sum->last_opened)
-		sum->last_opened = more->last_opened;
-	sum->first_attempt = older_time(sum->first_attempt, more->first_attempt);
-	if (more->last_attempt > sum->last_attempt)
-		sum->last_attempt = more->last_attempt;
-}
-
-void ledger_sum_open(struct open_counts *sum, const struct open_counts *more)
-{
-	sum->open += more->open;
-	sum->idle += more->idle;
-	sum->waiting += more->waiting;
-	sum->waiting_since = older_time(sum->waiting_since, more->waiting_since);
-	sum->old += more->old;
-	sum->old_active += more->old_active;
-	sum->bytes_received += more->bytes_received;
-	sum->bytes_sent += more->bytes_sent;
-	sum->old_bytes += more->old_bytes;
-	if (more->last_data > sum->last_data)
-		sum->last_data = more->last_data;
-	sum->quiet_since = older_time(sum->quiet_since, more->quiet_since);
-}
-
-static uint64_t less(uint64_t a, uint64_t b)
-{
-	return a > b ? a - b : 0;
-}
-
-bool ledger_attempted(const struct caller_counts *counts)
-{
-	return counts->refused || counts->stray || counts->pending;
-}
-
-/* What was counted since `base`. That it began with the last thing counted is the best that is
- * known of a time between two passes. */
-static struct caller_counts counts_since(const struct caller_counts *counts,
-					 const struct caller_counts *base)
-{
-	struct caller_counts since = *counts;
-
-	if (!base)
-		return since;
-	since.opened = less(counts->opened, base->opened);
-	since.accepted = less(counts->accepted, base->accepted);
-	since.closed = less(counts->closed, base->closed);
-	since.bytes_received = less(counts->bytes_received, base->bytes_received);
-	since.bytes_sent = less(counts->bytes_sent, base->bytes_sent);
-	since.open_time = less(counts->open_time, base->open_time);
-	since.old = less(counts->old, base->old);
-	since.untracked = less(counts->untracked, base->untracked);
-	since.resets = less(counts->resets, base->resets);
-	since.old_active = less(counts->old_active, base->old_active);
-	since.first = since.opened ? counts->last : 0;
-	since.refused = less(counts->refused, base->refused);
-	since.stray = less(counts->stray, base->stray);
-	since.pending = less(counts->pending, base->pending);
-	since.first_attempt = ledger_attempted(&since) ? counts->last_attempt : 0;
-	return since;
-}
-
-static bool counts_any(const struct caller_counts *counts)
-{
-	return counts->opened || counts->accepted || counts->closed || counts->bytes_received ||
-	       counts->bytes_sent || counts->open_time || counts->old || counts->untracked ||
-	       counts->resets || ledger_attempted(counts);
-}
 
 /* What the kernel had counted when the row was last updated. */
 static struct caller_counts row_total(const struct row *row)
@@ -198,6 +112,8 @@ static void row_free(struct row *row)
 	if (!row)
 		return;
 	free(row->base);
+	free(row->times);
+	free(row->times_base);
 	free(row);
 }
 
@@ -258,6 +174,7 @@ static int row_make(struct ledger *ledger, const struct caller_key *key,
 	row->key = *key;
 	row->who = *who;
 	row->older = older;
+	row->made = ledger->refresh;
 	if (older) {
 		row->base = malloc(sizeof(*row->base));
 		if (!row->base)
@@ -275,6 +192,7 @@ static int row_make(struct ledger *ledger, const struct caller_key *key,
 		ledger->first = row;
 	ledger->last = row;
 	ledger->n_rows++;
+	ledger->times_due |= older != NULL;
 	row = NULL;
 out:
 	row_free(row);
@@ -322,6 +240,7 @@ void ledger_begin_refresh(struct ledger *ledger)
 {
 	ledger->pending = (struct caller_counts){};
 	ledger->refreshing = true;
+	ledger->refresh++;
 }
 
 void ledger_end_refresh(struct ledger *ledger)
@@ -372,6 +291,8 @@ static struct open_counts open_of_connection(const struct connection *c, uint64_
 		.bytes_received = less(c->bytes_received, c->base_received),
 		.bytes_sent = less(c->bytes_sent, c->base_sent),
 		.old_bytes = c->base_received + c->base_sent,
+		.requests = c->turn.requests,
+		.overlaps = c->turn.overlaps,
 	};
 
 	/* Bytes tell: the kernel's time of last data starts as the time of the handshake. An old
@@ -401,6 +322,31 @@ int ledger_add_open(struct ledger *ledger, const struct connection *connection, 
 	row = row_of_connection(ledger, connection);
 	ledger_sum_open(row ? &row->open : &ledger->others_open, &open);
 	return row ? 0 : -ENOENT;
+}
+
+bool ledger_times_due(const struct ledger *ledger)
+{
+	return ledger->times_due;
+}
+
+void ledger_begin_times(struct ledger *ledger)
+{
+	ledger->times_before = ledger->times;
+	ledger->times = ledger->refresh;
+	ledger->times_due = false;
+}
+
+int ledger_set_times(struct ledger *ledger, const struct caller_key *key,
+		     const struct histograms *times)
+{
+	struct row *row = ledger_find(ledger, key);
+	int r = 0;
+
+	if (!row || row->superseded)
+		return -ENOENT;
+	if (row->older && !row->times_begun)
+		r = row_begin_times(row, times, ledger->times_before + 1 >= row->made);
+	return r ? r : row_set_times(row, times);
 }
 
 void ledger_set_unattributed(struct ledger *ledger, const struct caller_counts *counts)

@@ -11,6 +11,7 @@
  *	ledger_update() for each entry of the kernel's map, ledger_set_unattributed()
  *	ledger_end_refresh()
  *	ledger_clear_open(), ledger_add_open() for each open connection
+ *	ledger_begin_times(), ledger_set_times() for each of the kernel's histograms
  */
 #ifndef CALLERS_LEDGER_H
 #define CALLERS_LEDGER_H
@@ -39,6 +40,8 @@ struct open_counts {
 	uint64_t last_data; /* newest time of data; 0: none known */
 	/* oldest time since which an idle one is idle: its last data, or its opening; 0: none */
 	uint64_t quiet_since;
+	uint64_t requests; /* in the window, and what tells that they are none: see struct turn */
+	uint64_t overlaps;
 };
 
 struct row {
@@ -46,11 +49,15 @@ struct row {
 	struct who who;
 	struct caller_counts counts; /* of this row alone */
 	struct open_counts open;
+	struct histograms *times; /* of this row alone, as of the last pass; NULL: all zero */
 	/* private: */
-	bool superseded;            /* has another identity now that found no room */
-	struct caller_counts *base; /* kernel's counts when this row began; NULL: all zero */
-	struct row *older;          /* row of the same key with the identity before */
-	struct row *next;           /* in the order in which they were made */
+	bool superseded;               /* has another identity now that found no room */
+	bool times_begun;              /* times_base is set */
+	uint32_t made;                 /* number of the refresh */
+	struct caller_counts *base;    /* kernel's counts when this row began; NULL: all zero */
+	struct histograms *times_base; /* kernel's histograms then; NULL: all zero */
+	struct row *older;             /* row of the same key with the identity before */
+	struct row *next;              /* in the order in which they were made */
 	UT_hash_handle hh;
 };
 
@@ -93,6 +100,18 @@ void ledger_clear_open(struct ledger *ledger);
  * -ENOENT: no such caller (goes to others).
  */
 int ledger_add_open(struct ledger *ledger, const struct connection *connection, uint64_t began);
+
+/*
+ * Brackets the taking of times, which may be left out: those who show none needn't pay for it. But
+ * after a refresh that has made a row with another identity it is due, so that each gets its own.
+ * What came since the last one belongs to the new identity if that one followed the refresh before,
+ * else to the old one.
+ */
+bool ledger_times_due(const struct ledger *ledger);
+void ledger_begin_times(struct ledger *ledger);
+/* Takes the kernel's histograms of one caller. 0, -ENOENT: it has no row, -ENOMEM. */
+int ledger_set_times(struct ledger *ledger, const struct caller_key *key,
+		     const struct histograms *times);
 
 /* The kernel's counts of connections whose caller found no place in its map. */
 void ledger_set_unattributed(struct ledger *ledger, const struct caller_counts *counts);

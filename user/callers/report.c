@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "order.h"
+
 /* Rows that are the same caller, while they are being found. */
 struct group {
 	const struct row *first;
@@ -228,7 +230,27 @@ static void caller_begin(struct caller *caller, const struct row *row)
 	memcpy(caller->process, row->key.comm, COMM_SIZE - 1);
 }
 
-static void caller_add(struct caller *caller, const struct row *row)
+/* One row's are looked at where they are: most callers have no other. 0 or -ENOMEM. */
+static int caller_add_times(struct caller *caller, const struct row *row)
+{
+	if (!row->times)
+		return 0;
+	if (!caller->times) {
+		caller->times = row->times;
+		return 0;
+	}
+	if (!caller->merged) {
+		caller->merged = malloc(sizeof(*caller->merged));
+		if (!caller->merged)
+			return -ENOMEM;
+		*caller->merged = *caller->times;
+		caller->times = caller->merged;
+	}
+	times_sum(caller->merged, row->times);
+	return 0;
+}
+
+static int caller_add(struct caller *caller, const struct row *row)
 {
 	ledger_sum_counts(&caller->counts, &row->counts);
 	ledger_sum_open(&caller->open, &row->open);
@@ -245,6 +267,7 @@ static void caller_add(struct caller *caller, const struct row *row)
 	memcpy(&caller->addresses[caller->n_addresses++], row->key.peer, sizeof(struct address));
 	if (row->who.pod && row->who.pod->pod)
 		caller->pods[caller->n_pods++] = row->who.pod->pod;
+	return caller_add_times(caller, row);
 }
 
 static void caller_finish(struct caller *caller, uint64_t start_ns)
@@ -256,6 +279,8 @@ static void caller_finish(struct caller *caller, uint64_t start_ns)
 	caller->n_pods =
 		sort_unique(caller->pods, caller->n_pods, sizeof(*caller->pods), compare_strings);
 	caller->pid = caller->process[0] ? caller->counts.pid : 0;
+	caller->requests = caller->counts.requests + caller->open.requests;
+	caller->overlaps = caller->counts.overlaps + caller->open.overlaps;
 	caller->first_seen = caller->counts.first;
 	caller->last_seen = caller->counts.last;
 	if (ledger_attempted(&caller->counts)) {
@@ -268,47 +293,6 @@ static void caller_finish(struct caller *caller, uint64_t start_ns)
 	}
 	if (data >= start_ns && data > caller->last_seen)
 		caller->last_seen = data;
-}
-
-static int compare_numbers_down(uint64_t a, uint64_t b)
-{
-	return (a < b) - (a > b);
-}
-
-static int compare_names(const char *a, const char *b)
-{
-	return strcmp(a ? a : "", b ? b : "");
-}
-
-/* After the counts everything that tells callers apart, so that rows don't dance. */
-static int compare_callers(const void *first, const void *second)
-{
-	const struct caller *a = first, *b = second;
-	int r;
-
-	r = (a->class == CLASS_PROBE) - (b->class == CLASS_PROBE);
-	if (!r)
-		r = compare_numbers_down(a->counts.opened, b->counts.opened);
-	if (!r)
-		r = compare_numbers_down(a->open.open, b->open.open);
-	if (!r)
-		r = (int)a->class - (int)b->class;
-	if (!r && a->pod && b->pod) {
-		r = compare_names(a->pod->namespace, b->pod->namespace);
-		if (!r)
-			r = compare_names(a->pod->workload, b->pod->workload);
-		if (!r)
-			r = compare_names(a->pod->kind, b->pod->kind);
-	}
-	if (!r)
-		r = compare_names(a->node, b->node);
-	if (!r)
-		r = compare_names(a->process, b->process);
-	if (!r)
-		r = compare_addresses(&a->addresses[0], &b->addresses[0]);
-	if (!r)
-		r = (int)a->ignored - (int)b->ignored;
-	return r;
 }
 
 static void report_sum(struct report *report)
@@ -324,12 +308,16 @@ static void report_sum(struct report *report)
 	report->stray_unattributed = report->others.counts.stray;
 	report->pending_unattributed = report->others.counts.pending;
 	report->pending = report->others.counts.pending;
+	report->requests_unattributed =
+		report->others.counts.requests + report->others.open.requests;
+	report->requests = report->requests_unattributed;
 	for (i = 0; i < report->n_callers; i++) {
 		report->attributed += report->callers[i].counts.opened;
 		report->accepted += report->callers[i].counts.accepted;
 		report->open += report->callers[i].open.open;
 		report->old += report->callers[i].counts.old;
 		report->pending += report->callers[i].counts.pending;
+		report->requests += report->callers[i].requests;
 	}
 }
 
@@ -358,16 +346,18 @@ int report_group(struct report *report, const struct ledger *ledger)
 		report->callers[i].pods = report->all_pods + offset;
 		offset += g.groups[i].n_rows;
 	}
+	r = 0;
 	row = next_row(ledger, NULL);
-	for (i = 0; row; row = next_row(ledger, row), i++)
-		caller_add(&report->callers[g.group_of_row[i]], row);
+	for (i = 0; row && !r; row = next_row(ledger, row), i++)
+		r = caller_add(&report->callers[g.group_of_row[i]], row);
+	if (r)
+		goto out;
 	for (i = 0; i < report->n_callers; i++)
 		caller_finish(&report->callers[i], report->start_ns);
-	qsort(report->callers, report->n_callers, sizeof(*report->callers), compare_callers);
+	order_callers(report->callers, report->n_callers, report->sort);
 
 	report->others = ledger_others(ledger);
 	report_sum(report);
-	r = 0;
 out:
 	if (r)
 		report_deinit(report);
@@ -389,8 +379,39 @@ bool report_refused_known(const struct report *report)
 	return report->n_hooks > REPORT_REFUSED && report->hooks[REPORT_REFUSED].hook;
 }
 
+bool report_requests_known(const struct report *report)
+{
+	return report->n_hooks > REPORT_REQUESTS && report->hooks[REPORT_REQUESTS].hook;
+}
+
+size_t report_no_probes(const struct report *report)
+{
+	size_t n = report->n_callers;
+
+	while (n && report->callers[n - 1].class == CLASS_PROBE)
+		n--;
+	return n;
+}
+
+size_t report_shown(const struct report *report)
+{
+	size_t n = report_no_probes(report);
+
+	return report->top && report->top < n ? report->top : n;
+}
+
+bool caller_times(const struct caller *caller, enum duration of, struct times *times)
+{
+	uint64_t counted = of == OPEN_TIME ? caller->counts.closed : caller->requests;
+
+	*times = (struct times){};
+	return caller->times && times_read(caller->times->bucket[of], counted, times);
+}
+
 void report_deinit(struct report *report)
 {
+	for (size_t i = 0; i < report->n_callers; i++)
+		free(report->callers[i].merged);
 	free(report->callers);
 	free(report->all_addresses);
 	free(report->all_pods);

@@ -12,6 +12,7 @@
 #include "address.h"
 #include "ledger.h"
 #include "target.h"
+#include "times.h"
 #include "who.h"
 
 struct traffic;
@@ -103,6 +104,11 @@ struct caller {
 	const char *pod_uid;     /* that the cgroup tells, likewise */
 	struct caller_counts counts;
 	struct open_counts open;
+	/* of closed connections and of open ones; see report_requests_known() */
+	uint64_t requests;
+	uint64_t overlaps; /* above 0: those are turns, of any number of requests */
+	/* NULL: none known; else until the ledger's next refresh: see caller_times() */
+	const struct histograms *times;
 	const char **pods; /* names, sorted, no duplicates */
 	size_t n_pods;
 	struct address *addresses; /* sorted, no duplicates */
@@ -110,6 +116,21 @@ struct caller {
 	/* newest of a connection's opening or closing, data, or attempt; 0: none in the window */
 	uint64_t last_seen;
 	uint64_t first_seen; /* oldest opening or attempt in the window; 0: none */
+	/* private: */
+	struct histograms *merged; /* what `times` is, of more than one row */
+	uint64_t place;            /* the greatest comes first, by what is sorted by */
+};
+
+/* What callers are sorted by: the greatest first, or by name. */
+enum report_sort {
+	SORT_CONNECTIONS,
+	SORT_REQUESTS,
+	SORT_P50, /* of service time */
+	SORT_P99,
+	SORT_OPEN,
+	SORT_LAST, /* the most recent first */
+	SORT_NAME,
+	SORTS,
 };
 
 struct report {
@@ -120,7 +141,10 @@ struct report {
 	int64_t realtime_offset;
 	uint64_t for_ns; /* planned length; 0: until interrupted */
 	bool final;      /* the trace has ended */
-	/* most connections (opened, then open) first; probes after all others */
+	enum report_sort sort;
+	size_t top; /* so many callers are shown, see report_shown(); 0: all */
+	/* as `sort` says, then most connections (opened, then open) first; probes after all others
+	 */
 	struct caller *callers;
 	size_t n_callers;
 	struct row others; /* callers unknown: no room in a table */
@@ -130,7 +154,9 @@ struct report {
 	uint64_t unattributed;
 	uint64_t accepted;
 	uint64_t open;
-	uint64_t old; /* connections that were open before the window */
+	uint64_t old;      /* connections that were open before the window */
+	uint64_t requests; /* or turns, of all; known as report_requests_known() says */
+	uint64_t requests_unattributed; /* of them: in `others` */
 	/* Attempts, by the kernel's own totals; those of callers without a row are in `others`. As
 	 * of struct caller_counts; refused and stray are known only where their hook is attached,
 	 * see report_refused_known(). */
@@ -163,9 +189,10 @@ struct report {
 
 /*
  * Groups the ledger's rows into report->callers, sorts them, and sets others, attributed,
- * unattributed, accepted, open, old, pending, and what is unattributed of the attempts. Rows that
- * count nothing are left out. Reads start_ns; the rest of *report is left alone. What an earlier
- * call made is freed. 0 or -ENOMEM. Free with report_deinit(), also after an error.
+ * unattributed, accepted, open, old, pending, requests, and what is unattributed of those and of
+ * the attempts. Rows that count nothing are left out. Reads start_ns and sort; the rest of *report
+ * is left alone. What an earlier call made is freed. 0 or -ENOMEM. Free with report_deinit(), also
+ * after an error.
  */
 int report_group(struct report *report, const struct ledger *ledger);
 
@@ -174,6 +201,18 @@ uint64_t report_dropped(const struct report *report);
 
 /* Whether attempts that are refused were seen: their hook was attached. */
 bool report_refused_known(const struct report *report);
+
+/* Whether requests were counted: a hook that sees what applications read and write was attached. */
+bool report_requests_known(const struct report *report);
+
+/* How many callers are no probes: those come first. */
+size_t report_no_probes(const struct report *report);
+/* How many of those are shown: the first, report->top at most. */
+size_t report_shown(const struct report *report);
+
+/* How long a caller's requests took, or its connections were open. False, and all 0, if that is not
+ * known. */
+bool caller_times(const struct caller *caller, enum duration of, struct times *times);
 
 void report_deinit(struct report *report);
 
