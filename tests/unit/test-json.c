@@ -56,7 +56,7 @@ static int setup(void **state)
 	f->report.hooks[0] = (struct hook){"tcp_accept", "tp_btf/x", "", 5, 1, 3, 2};
 	f->report.hooks[1] = (struct hook){"sockops", NULL, "no cgroup2", 7, 7, 7, 7};
 	f->report.n_hooks = 2;
-	f->report.losses = (struct losses){1, 2, 5, 6, 3, 4};
+	f->report.losses = (struct losses){1, 2, 5, 6, 3, 4, 7, 8};
 	f->report.notes = notes;
 	f->report.n_notes = 1;
 	f->report.opened = 9;
@@ -150,9 +150,10 @@ static void expect_keys(const json_t *json, const char *keys)
 #define CONNECTIONS                                                                                          \
 	"opened accepted open idle refused stray pending closed resets open_seconds untracked old old_open " \
 	"old_active waiting waiting_since idle_since"
-#define CALLER                                                                                                       \
-	"class kind namespace name pods process pid cgroup cgroup_path pod_uid node addresses connections requests " \
-	"bytes_received bytes_sent service_time first_seen last_seen ignored"
+#define CALLER                                                                                     \
+	"class kind namespace name pods process pid cgroup cgroup_path pod_uid node addresses "    \
+	"connections requests requests_are overlaps bytes_received bytes_sent service_time "       \
+	"response_time open_time first_seen last_seen ignored"
 #define DOCUMENT "schema target window callers others totals coverage"
 #define EVENT "schema event time connection peer endpoint process pid cgroup"
 #define NAMES "class kind namespace name pod node"
@@ -220,7 +221,11 @@ static void check_callers(json_t *json)
 		expect_keys(value, CALLER);
 		expect_keys(at(value, "connections"), CONNECTIONS);
 		expect_text(value, "requests", NULL);
+		expect_text(value, "requests_are", NULL);
+		expect_text(value, "overlaps", NULL);
 		expect_text(value, "service_time", NULL);
+		expect_text(value, "response_time", NULL);
+		expect_text(value, "open_time", NULL);
 		expect_text(value, "connections/refused", NULL);
 	}
 	value = at(json, "callers/0");
@@ -293,14 +298,16 @@ static void check_document(json_t *json)
 	expect_number(json, "window/planned_seconds", 600);
 	assert_true(json_is_true(at(json, "window/final")));
 	check_callers(json);
-	expect_keys(at(json, "others"), "connections bytes_received bytes_sent");
+	expect_keys(at(json, "others"),
+		    "connections requests requests_are overlaps bytes_received bytes_sent");
 	expect_keys(at(json, "others/connections"), CONNECTIONS);
 	expect_number(json, "others/connections/opened", 2);
 	expect_number(json, "others/bytes_sent", 8);
 	expect_keys(
 		at(json, "totals"),
 		"opened accepted closed attributed unattributed old open kernel_opened refused stray "
-		"pending dropped unattributed_drops");
+		"pending dropped unattributed_drops requests");
+	expect_text(json, "totals/requests", NULL);
 	expect_number(json, "totals/opened", 9);
 	expect_number(json, "totals/attributed", 7);
 	expect_number(json, "totals/unattributed", 2);
@@ -327,7 +334,8 @@ static void check_document(json_t *json)
 	expect_text(json, "coverage/endpoints/1/start", "2024-05-01T14:00:00.000000000Z");
 	assert_int_equal(json_array_size(at(json, "coverage/gaps")), 0);
 	expect_keys(at(json, "coverage/lost"),
-		    "events untracked ends accepts clients namespaces listeners");
+		    "events untracked ends accepts clients namespaces listeners times");
+	expect_number(json, "coverage/lost/times", 8);
 	expect_number(json, "coverage/lost/events", 1);
 	expect_number(json, "coverage/lost/namespaces", 4);
 	expect_number(json, "coverage/lost/ends", 5);
@@ -566,6 +574,89 @@ static void attempts_are_numbers_where_they_are_seen(void **state)
 	free(text);
 }
 
+static void add_requests(struct fixture *f, uint8_t last, uint64_t closed, uint64_t requests,
+			 uint64_t overlaps)
+{
+	add(f, ipv4(10, 0, 9, last), NULL, (struct who){CLASS_EXTERNAL, NULL, NULL},
+	    (struct caller_counts){
+		    .opened = last, .closed = closed, .requests = requests, .overlaps = overlaps});
+}
+
+/* Where their hook is attached: numbers, what they are, and times of those that have a sample. */
+static void requests_are_numbers_where_they_are_seen(void **state)
+{
+	static struct histograms times;
+	struct fixture *f = *state;
+	struct caller_key key = {};
+	struct address peer = ipv4(10, 0, 9, 3);
+	struct connection open = {.opened = AT(3), .turn.requests = 30, .turn.overlaps = 1};
+	char *text;
+	json_t *json;
+
+	f->report.n_hooks = REPORT_HOOKS;
+	f->report.hooks[REPORT_REQUESTS] = (struct hook){"requests", "tp_btf/z", "", .missed = 2};
+	add_requests(f, 3, 1, 70, 0);
+	add_requests(f, 2, 2, 5, 0);
+	memcpy(key.peer, &peer, sizeof(peer));
+	open.key = key;
+	assert_int_equal(ledger_add_open(f->ledger, &open, AT(0)), 0);
+	times.bucket[SERVICE_TIME][histogram_bucket(2000000)] = 60;
+	times.bucket[SERVICE_TIME][histogram_bucket(9000000)] = 40;
+	times.bucket[OPEN_TIME][histogram_bucket(SECOND)] = 1;
+	ledger_begin_times(f->ledger);
+	assert_int_equal(ledger_set_times(f->ledger, &key, &times), 0);
+	ledger_set_unattributed(f->ledger, &(struct caller_counts){.opened = 1, .requests = 8});
+	assert_int_equal(report_group(&f->report, f->ledger), 0);
+	json = parse(json_report, &f->report, &text);
+	expect_number(json, "callers/0/requests", 100);
+	expect_text(json, "callers/0/requests_are", "turns");
+	expect_number(json, "callers/0/overlaps", 1);
+	expect_keys(at(json, "callers/0/service_time"), "count p50 p90 p99 max");
+	expect_number(json, "callers/0/service_time/count", 100);
+	expect_number(json, "callers/0/service_time/p50",
+		      (double)times_estimate(histogram_bucket(2000000)) / 1e9);
+	expect_number(json, "callers/0/service_time/max",
+		      (double)times_estimate(histogram_bucket(9000000)) / 1e9);
+	expect_text(json, "callers/0/response_time", NULL);
+	expect_number(json, "callers/0/open_time/count", 1);
+	expect_number(json, "callers/1/requests", 5);
+	expect_text(json, "callers/1/requests_are", "requests");
+	expect_number(json, "callers/1/overlaps", 0);
+	expect_text(json, "callers/1/service_time", NULL);
+	expect_number(json, "others/requests", 8);
+	expect_text(json, "others/requests_are", "requests");
+	expect_number(json, "totals/requests", 113);
+	expect_number(json, "coverage/hooks/5/seen", 111);
+	json_decref(json);
+	free(text);
+}
+
+/* --top leaves callers out, no count and no probe. */
+static void only_the_first(void **state)
+{
+	struct fixture *f = *state;
+	char *text;
+	json_t *json;
+
+	add_all(f);
+	f->report.top = 1;
+	json = parse(json_report, &f->report, &text);
+	expect_keys(json, DOCUMENT " callers_left_out");
+	assert_int_equal(json_array_size(at(json, "callers")), 2);
+	expect_number(json, "callers/0/connections/opened", 5);
+	expect_text(json, "callers/1/class", "probe");
+	expect_number(json, "callers_left_out", 2);
+	expect_number(json, "totals/opened", 9);
+	json_decref(json);
+	free(text);
+	f->report.top = 9;
+	json = parse(json_summary, &f->report, &text);
+	assert_int_equal(json_array_size(at(json, "callers")), 4);
+	expect_number(json, "callers_left_out", 0);
+	json_decref(json);
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -578,6 +669,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(errors_of_writing, setup, teardown),
 		cmocka_unit_test_setup_teardown(attempts_are_numbers_where_they_are_seen, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(requests_are_numbers_where_they_are_seen, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(only_the_first, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

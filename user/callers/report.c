@@ -321,6 +321,15 @@ static void report_sum(struct report *report)
 	}
 }
 
+/* All that were counted, but for those that it missed. */
+static void report_set_requests_seen(struct report *report)
+{
+	struct hook *hook = &report->hooks[REPORT_REQUESTS];
+
+	if (report_requests_known(report))
+		hook->seen = report->requests > hook->missed ? report->requests - hook->missed : 0;
+}
+
 int report_group(struct report *report, const struct ledger *ledger)
 {
 	size_t n = ledger_rows(ledger), i, offset = 0;
@@ -358,6 +367,7 @@ int report_group(struct report *report, const struct ledger *ledger)
 
 	report->others = ledger_others(ledger);
 	report_sum(report);
+	report_set_requests_seen(report);
 out:
 	if (r)
 		report_deinit(report);

@@ -24,8 +24,8 @@ struct hook {
 	const char *program; /* tcp_accept, inet_csk_accept, snapshot, refused, requests */
 	const char *hook;    /* tp_btf/inet_sock_set_state …; NULL: none could be attached */
 	const char *why;     /* why not a better one; "" if it is the best */
-	/* connections of the target; of `refused`: attempts; of `requests`: 0, the callers have
-	 * them */
+	/* connections of the target; of `refused`: attempts; of `requests`: those, and
+	 * report_group() sets it */
 	uint64_t seen;
 	/* likewise, that another witness saw; of `requests`: those that the numbers told, not it */
 	uint64_t missed;

@@ -9,7 +9,7 @@
 
 #include "../callers/report.h"
 
-#define COLUMNS 17
+#define COLUMNS 25
 
 struct columns {
 	const struct report *report;
@@ -27,16 +27,5 @@ void columns_fit(struct columns *columns, const struct report *report, size_t sh
 /* One line each, without its newline. */
 void columns_print_titles(FILE *file, const struct columns *columns);
 void columns_print_caller(FILE *file, const struct columns *columns, const struct caller *caller);
-
-#define CALLER_NAME_SIZE 1400 /* namespace/workload, every byte escaped */
-
-/*
- * What a caller is called in one word or a few: namespace/workload, process and pid, node, address.
- * A caller of no class in particular and without an address is "(others)".
- */
-const char *caller_name(const struct caller *caller, char buf[CALLER_NAME_SIZE]);
-
-/* The row of those whose caller is not known, as a caller. */
-struct caller caller_of_others(const struct report *report);
 
 #endif

@@ -182,6 +182,47 @@ static void print_attempts(FILE *file, const struct report *report,
 		    say_plural(report->pending, "it", "them"));
 }
 
+/* Of callers whose reads and writes overlapped it is the number of turns. */
+static uint64_t count_turns(const struct report *report)
+{
+	const struct row *others = &report->others;
+	uint64_t turns = 0;
+
+	if (others->counts.overlaps + others->open.overlaps)
+		turns = report->requests_unattributed;
+	for (size_t i = 0; i < report->n_callers; i++) {
+		if (report->callers[i].overlaps)
+			turns += report->callers[i].requests;
+	}
+	return turns;
+}
+
+static void print_requests(FILE *file, const struct report *report,
+			   const struct table_options *options)
+{
+	uint64_t turns = count_turns(report), unknown = report->requests_unattributed;
+	char text[256] = "";
+
+	if (report->n_hooks <= REPORT_REQUESTS)
+		return;
+	if (!report_requests_known(report)) {
+		say(file, options, true, "Requests are not counted: %s.",
+		    report->hooks[REPORT_REQUESTS].why);
+		return;
+	}
+	format_append(text, sizeof(text), "requests %" PRIu64, report->requests - turns);
+	if (turns)
+		format_append(text, sizeof(text), ", turns %" PRIu64, turns);
+	if (unknown)
+		format_append(text, sizeof(text), ", %" PRIu64 " of them by unknown callers",
+			      unknown);
+	say(file, options, false, "%s", text);
+	if (turns)
+		say(file, options, false,
+		    "Turns are no count of requests: reads and writes overlapped there, as in "
+		    "HTTP/2, gRPC, websockets, pipelining or \"100 Continue\".");
+}
+
 void footer_print_totals(FILE *file, const struct report *report,
 			 const struct table_options *options)
 {
@@ -202,6 +243,7 @@ void footer_print_totals(FILE *file, const struct report *report,
 		    "%" PRIu64 " %s that %s open before %s carried data since.", active,
 		    say_plural(active, "connection", "connections"),
 		    say_plural(active, "was", "were"), say_plural(active, "has", "have"));
+	print_requests(file, report, options);
 	print_attempts(file, report, options);
 	print_queues(file, report, options);
 }
@@ -243,11 +285,14 @@ static void print_losses(FILE *file, const struct report *report,
 	if (lost->untracked)
 		say(file, options, true,
 		    "  %" PRIu64 " %s counted but not followed, the table of connections was full: "
-		    "when %s ended and how much %s carried is not known.",
+		    "when %s ended and how much %s carried is not known%s.",
 		    lost->untracked,
 		    say_plural(lost->untracked, "connection was", "connections were"),
 		    say_plural(lost->untracked, "it", "they"),
-		    say_plural(lost->untracked, "it", "they"));
+		    say_plural(lost->untracked, "it", "they"),
+		    !report_requests_known(report) ? ""
+		    : lost->untracked == 1         ? ", and requests on it are not counted"
+						   : ", and requests on them are not counted");
 	if (lost->ends)
 		say(file, options, true,
 		    "  the end of %" PRIu64
@@ -279,6 +324,12 @@ static void print_losses(FILE *file, const struct report *report,
 		    lost->listeners,
 		    say_plural(lost->listeners, "listener found", "listeners found"),
 		    say_plural(lost->listeners, "it", "they"));
+	if (lost->times)
+		say(file, options, true,
+		    "  %" PRIu64 " %s counted, but %s times found no room: percentiles are "
+		    "without them.",
+		    lost->times, say_plural(lost->times, "request was", "requests were"),
+		    say_plural(lost->times, "its", "their"));
 	/* live, the one is read after the other; at the end they must agree */
 	if (report->final && report->opened > counted)
 		say(file, options, true,
@@ -290,7 +341,7 @@ static void print_losses(FILE *file, const struct report *report,
 		    "  no witness of the handshake is sure to have missed none: what all of them "
 		    "missed can't be known.");
 	else if (!lost->events && !lost->untracked && !lost->ends && !lost->clients &&
-		 !lost->namespaces && !lost->listeners)
+		 !lost->namespaces && !lost->listeners && !lost->times)
 		say(file, options, false, "  nothing was lost");
 }
 

@@ -133,12 +133,12 @@ static json_t *json_notes(const struct report *report)
 
 static json_t *json_losses(const struct losses *losses)
 {
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "events",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "events",
 			 (json_int_t)losses->events, "untracked", (json_int_t)losses->untracked,
 			 "ends", (json_int_t)losses->ends, "accepts", (json_int_t)losses->accepts,
 			 "clients", (json_int_t)losses->clients, "namespaces",
-			 (json_int_t)losses->namespaces, "listeners",
-			 (json_int_t)losses->listeners);
+			 (json_int_t)losses->namespaces, "listeners", (json_int_t)losses->listeners,
+			 "times", (json_int_t)losses->times);
 }
 
 json_t *json_coverage(const struct report *report)

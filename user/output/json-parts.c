@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "caller-name.h"
 #include "format.h"
 
 /* Length of the UTF-8 character at `text`; 0: it is none. jansson knows what it will take. */
@@ -181,39 +182,70 @@ static json_t *json_addresses(const struct caller *caller)
 	return NULL;
 }
 
-json_t *json_caller(const struct report *report, const struct caller *caller)
+/* Who it is. */
+static json_t *json_identity(const struct caller *caller)
 {
 	const struct pod_name *pod = caller->pod;
 	const char *name = pod ? pod->workload : caller->class == CLASS_NODE ? caller->node : NULL;
 
-	return json_pack(
-		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:n, s:I, s:I, "
-		"s:n, s:o, s:o, s:b}",
-		"class", json_text(who_class_name(caller->class)), "kind",
-		json_name(pod ? pod->kind : NULL), "namespace",
-		json_name(pod ? pod->namespace : NULL), "name", json_name(name), "pods",
-		json_pods(caller), "process", json_name(caller->process), "pid",
-		json_number_or_null(caller->pid), "cgroup", json_number_or_null(caller->cgroup),
-		"cgroup_path", json_name(caller->cgroup_path), "pod_uid",
-		json_name(caller->pod_uid), "node", json_name(caller->node), "addresses",
-		json_addresses(caller), "connections",
-		json_connections(report, &caller->counts, &caller->open), "requests",
-		"bytes_received",
-		(json_int_t)(caller->counts.bytes_received + caller->open.bytes_received),
-		"bytes_sent", (json_int_t)(caller->counts.bytes_sent + caller->open.bytes_sent),
-		"service_time", "first_seen", json_time(report, caller->first_seen), "last_seen",
-		json_time(report, caller->last_seen), "ignored", caller->ignored != 0);
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "class",
+			 json_text(who_class_name(caller->class)), "kind",
+			 json_name(pod ? pod->kind : NULL), "namespace",
+			 json_name(pod ? pod->namespace : NULL), "name", json_name(name), "pods",
+			 json_pods(caller), "process", json_name(caller->process), "pid",
+			 json_number_or_null(caller->pid), "cgroup",
+			 json_number_or_null(caller->cgroup), "cgroup_path",
+			 json_name(caller->cgroup_path), "pod_uid", json_name(caller->pod_uid),
+			 "node", json_name(caller->node), "addresses", json_addresses(caller));
+}
+
+/* What it did: of callers, and of those that are not known. 0 or -1: no memory. */
+static int json_add_counts(json_t *json, const struct report *report, const struct caller *caller)
+{
+	int r = json_object_set_new(json, "connections",
+				    json_connections(report, &caller->counts, &caller->open));
+
+	if (!r)
+		r = json_add_requests(json, report, caller->requests, caller->overlaps);
+	if (!r)
+		r = json_object_set_new(json, "bytes_received",
+					json_integer((json_int_t)(caller->counts.bytes_received +
+								  caller->open.bytes_received)));
+	if (!r)
+		r = json_object_set_new(json, "bytes_sent",
+					json_integer((json_int_t)(caller->counts.bytes_sent +
+								  caller->open.bytes_sent)));
+	return r;
+}
+
+json_t *json_caller(const struct report *report, const struct caller *caller)
+{
+	json_t *json = json_identity(caller);
+	int r = json_add_counts(json, report, caller);
+
+	if (!r)
+		r = json_add_times(json, caller);
+	if (!r)
+		r = json_object_set_new(json, "first_seen", json_time(report, caller->first_seen));
+	if (!r)
+		r = json_object_set_new(json, "last_seen", json_time(report, caller->last_seen));
+	if (!r)
+		r = json_object_set_new(json, "ignored", json_boolean(caller->ignored));
+	if (!r)
+		return json;
+	json_decref(json);
+	return NULL;
 }
 
 json_t *json_others(const struct report *report)
 {
-	const struct row *others = &report->others;
+	struct caller others = caller_of_others(report);
+	json_t *json = json_object();
 
-	return json_pack("{s:o, s:I, s:I}", "connections",
-			 json_connections(report, &others->counts, &others->open), "bytes_received",
-			 (json_int_t)(others->counts.bytes_received + others->open.bytes_received),
-			 "bytes_sent",
-			 (json_int_t)(others->counts.bytes_sent + others->open.bytes_sent));
+	if (!json_add_counts(json, report, &others))
+		return json;
+	json_decref(json);
+	return NULL;
 }
 
 json_t *json_totals(const struct report *report)
@@ -224,12 +256,13 @@ json_t *json_totals(const struct report *report)
 
 	for (i = 0; i < report->n_callers; i++)
 		closed += report->callers[i].counts.closed;
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:I, s:I, s:I}",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:I, s:I, s:I}",
 			 "opened", (json_int_t)(report->attributed + report->unattributed),
 			 "accepted", (json_int_t)report->accepted, "closed", (json_int_t)closed,
 			 "attributed", (json_int_t)report->attributed, "unattributed",
 			 (json_int_t)report->unattributed, "old", (json_int_t)report->old, "open",
 			 (json_int_t)report->open, "kernel_opened", (json_int_t)report->opened,
+			 "requests", json_counted(report_requests_known(report), report->requests),
 			 "refused", json_counted(known, report->refused), "stray",
 			 json_counted(known, report->stray), "pending", (json_int_t)report->pending,
 			 "dropped", (json_int_t)report_dropped(report), "unattributed_drops",

@@ -31,6 +31,11 @@ json_t *json_target(const struct report *report);
 json_t *json_window(const struct report *report);
 json_t *json_connections(const struct report *report, const struct caller_counts *counts,
 			 const struct open_counts *open);
+/* Adds requests, requests_are and overlaps; all null if they are not known. 0 or -1: no memory. */
+int json_add_requests(json_t *json, const struct report *report, uint64_t requests,
+		      uint64_t overlaps);
+/* Adds service_time, response_time and open_time; null where there is none. Likewise. */
+int json_add_times(json_t *json, const struct caller *caller);
 json_t *json_caller(const struct report *report, const struct caller *caller);
 json_t *json_others(const struct report *report);
 json_t *json_totals(const struct report *report);

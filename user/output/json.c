@@ -95,16 +95,26 @@ static int finish(struct writer *w, bool flush)
 	return w->r;
 }
 
+/* Those that are shown, and the probes, which come after all. */
+static void write_callers(struct writer *w, const struct report *report)
+{
+	size_t shown = report_shown(report), probes = report_no_probes(report), i;
+
+	begin(w, "callers", '[');
+	for (i = 0; i < report->n_callers && !w->r && !ferror(w->file); i++) {
+		if (i < shown || i >= probes)
+			write_value(w, NULL, json_caller(report, &report->callers[i]));
+	}
+	end(w, ']');
+	if (report->top)
+		write_value(w, "callers_left_out", json_integer((json_int_t)(probes - shown)));
+}
+
 static void write_document(struct writer *w, const struct report *report)
 {
-	size_t i;
-
 	write_value(w, "target", json_target(report));
 	write_value(w, "window", json_window(report));
-	begin(w, "callers", '[');
-	for (i = 0; i < report->n_callers && !w->r && !ferror(w->file); i++)
-		write_value(w, NULL, json_caller(report, &report->callers[i]));
-	end(w, ']');
+	write_callers(w, report);
 	write_value(w, "others", json_others(report));
 	write_value(w, "totals", json_totals(report));
 	write_value(w, "coverage", json_coverage(report));

@@ -14,14 +14,21 @@
  *   the window); old_open (and still are); old_active (of old: carried data since, open still or
  * not); waiting (in the accept queue); waiting_since (of the one waiting longest); idle_since (of
  * the one idle longest).
- * - others: connections, bytes_received and bytes_sent of those whose caller is not known.
+ * - callers[]: requests_are ("requests"; "turns": reads and writes overlapped, so that a turn may
+ * be any number of requests), overlaps (how often that was told); response_time and open_time (of
+ *   connections) beside service_time, each {count, p50, p90, p99, max}; null: no sample.
+ * - callers_left_out: those of callers that --top leaves out; only with it. Probes are not among
+ *   the N that it counts.
+ * - others: connections, requests, requests_are, overlaps, bytes_received and bytes_sent of those
+ *   whose caller is not known.
  * - callers[]: ignored (an option --ignore takes it out of the verdict).
- * - totals: old, open; kernel_opened (the kernel's own total: equals opened at the end).
+ * - totals: old, open; kernel_opened (the kernel's own total: equals opened at the end); requests
+ *   (or turns, of all; null: not counted).
  * - coverage: hooks[]: why (not a better one; null: it is the best), recursion_misses; seen and
  *   missed are null where hook is, for it could not be attached. endpoints[]: start and end of the
  *   watch; listening[]: its sockets, ended (listens no more), queue and limit of their accept
  * queues, overflows and drops of their network namespace since it was met; serving[]: who accepted.
- * lost: events, untracked, ends, accepts, clients, namespaces, listeners. notes: sentences.
+ * lost: events, untracked, ends, accepts, clients, namespaces, listeners, times. notes: sentences.
  *
  * Only verify has these:
  *

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "caller-name.h"
 #include "columns.h"
 #include "footer.h"
 #include "format.h"
@@ -48,19 +49,9 @@ static bool has_others(const struct report *report)
 	return report->unattributed || report->others.open.open;
 }
 
-/* Callers without the probes, which stand at the end. */
-static size_t count_callers(const struct report *report)
-{
-	size_t n = report->n_callers;
-
-	while (n && report->callers[n - 1].class == CLASS_PROBE)
-		n--;
-	return n;
-}
-
 static void print_cut(FILE *file, const struct report *report, size_t shown, int width)
 {
-	size_t n = count_callers(report), i;
+	size_t n = report_no_probes(report), i;
 	uint64_t connections = 0;
 	char text[128] = "";
 
@@ -75,7 +66,7 @@ static void print_cut(FILE *file, const struct report *report, size_t shown, int
 static void print_probes(FILE *file, const struct columns *columns, bool colour)
 {
 	const struct report *report = columns->report;
-	size_t i = count_callers(report);
+	size_t i = report_no_probes(report);
 
 	fputs("\n", file);
 	for (; i < report->n_callers; i++) {
@@ -90,7 +81,7 @@ static void print_callers(FILE *file, const struct report *report, size_t shown,
 {
 	struct caller others = caller_of_others(report);
 	struct columns columns;
-	size_t n = count_callers(report), i;
+	size_t n = report_no_probes(report), i;
 
 	columns_fit(&columns, report, shown, options->wide, options->width);
 	columns_print_titles(file, &columns);
@@ -166,7 +157,7 @@ static void print_lines(FILE *file, const char *text, int lines)
 static void print_within_height(FILE *file, const struct report *report,
 				const struct table_options *options)
 {
-	size_t n = count_callers(report), shown = n;
+	size_t n = report_no_probes(report), shown = report_shown(report);
 	int lines, height = options->height;
 	char *text;
 
@@ -191,14 +182,14 @@ void table_print(FILE *file, const struct report *report, const struct table_opt
 	if (options->height > 0)
 		print_within_height(file, report, options);
 	else
-		print_page(file, report, count_callers(report), options);
+		print_page(file, report, report_shown(report), options);
 }
 
 void table_print_callers(FILE *file, const struct report *report,
 			 const struct table_options *options)
 {
 	if (report->n_callers || has_others(report))
-		print_callers(file, report, count_callers(report), options);
+		print_callers(file, report, report_shown(report), options);
 }
 
 void table_progress(FILE *file, const struct report *report)

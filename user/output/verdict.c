@@ -7,7 +7,7 @@
 #include "../callers/coverage.h"
 #include "../callers/duration.h"
 #include "../callers/verdict.h"
-#include "columns.h"
+#include "caller-name.h"
 #include "footer.h"
 #include "format.h"
 #include "say.h"
@@ -495,6 +495,10 @@ static void print_caller(FILE *file, const struct report *report, const struct c
 	char age[FORMAT_TEXT];
 
 	describe(&tally, report->coverage->window.until, what, sizeof(what));
+	if (report_requests_known(report))
+		append_count(what, sizeof(what), caller->requests,
+			     caller->overlaps ? "turn" : "request",
+			     caller->overlaps ? "turns" : "requests");
 	if (caller->last_seen)
 		snprintf(last, sizeof(last), ", last %s ago",
 			 format_age(report->end_ns > caller->last_seen
