@@ -57,6 +57,9 @@ static const char trace_output[] =
 	"  --for DURATION      end after 30s, 10m, 1h30m ...\n"
 	"  -o FORMAT           table (default), wide, json (one document at the end),\n"
 	"                      jsonl (one line for each event)\n"
+	"  --sort KEY          callers by connections (default), requests, p50 or p99 (of service\n"
+	"                      time), open, last or name\n"
+	"  --top N             only the first N callers; totals are of all of them\n"
 	"\n";
 
 static const char verify_output[] =

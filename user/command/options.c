@@ -32,6 +32,8 @@ enum {
 	RING_SIZE,
 	BTF,
 	ACCEPT_HOOK,
+	SORT, /* trace's */
+	TOP,
 	ALLOW_IDLE, /* from here on: verify's */
 	COUNT_PROBES,
 	IGNORE,
@@ -62,6 +64,8 @@ enum {
 
 static const struct option trace_options[] = {
 	COMMON_OPTIONS,
+	{"sort", required_argument, NULL, SORT},
+	{"top", required_argument, NULL, TOP},
 	{},
 };
 
@@ -266,6 +270,27 @@ static int set_watch(struct options *options, const char *text)
 	return -1;
 }
 
+static int set_sort(struct options *options, const char *text)
+{
+	static const char *const keys[SORTS] = {
+		[SORT_CONNECTIONS] = "connections",
+		[SORT_REQUESTS] = "requests",
+		[SORT_P50] = "p50",
+		[SORT_P99] = "p99",
+		[SORT_OPEN] = "open",
+		[SORT_LAST] = "last",
+		[SORT_NAME] = "name",
+	};
+
+	for (size_t i = 0; i < SORTS; i++) {
+		if (!strcmp(text, keys[i])) {
+			options->sort = (enum report_sort)i;
+			return -1;
+		}
+	}
+	return wrong("--sort %s: connections, requests, p50, p99, open, last or name", text);
+}
+
 /* Forces a lesser hook than the best, so that tests can try each one on one kernel. */
 static int set_accept_hook(struct options *options, const char *text)
 {
@@ -333,6 +358,10 @@ static int take(struct options *options, int option, const char *text, char **ar
 	case 'h':
 		help_print(stdout, options->verify);
 		return command_finish(stdout);
+	case SORT:
+		return set_sort(options, text);
+	case TOP:
+		return set_entries(&options->top, "--top", text);
 	case ALLOW_IDLE:
 		options->allow_idle = true;
 		return -1;

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "../callers/address.h"
+#include "../callers/report.h"
 #include "ignore.h"
 
 enum output_format {
@@ -39,6 +40,9 @@ struct options {
 	const char *btf;
 	const char *accept_hook; /* for tests: not in the help */
 	bool verbose;
+	/* trace's: */
+	enum report_sort sort;
+	uint32_t top; /* callers to show; 0: all */
 	/* verify's: */
 	bool allow_idle;
 	bool count_probes;

@@ -47,8 +47,28 @@ static int take_connection(const struct connection *connection, void *arg)
 	return 0;
 }
 
-/* Brings ledger and report up to date. 0 or -errno. */
-static int refresh(struct session *session)
+static int take_times(const struct caller_key *key, const struct histograms *times, void *arg)
+{
+	struct session *session = arg;
+	int r = ledger_set_times(session->ledger, key, times);
+
+	return r == -ENOMEM ? r : 0;
+}
+
+/* They are a hundred times as large as the counts: only if they are shown, or a name has changed.
+ */
+static int refresh_times(struct session *session, bool last)
+{
+	if (!report_requests_known(&session->report))
+		return 0;
+	if (!session->times && !last && !ledger_times_due(session->ledger))
+		return 0;
+	ledger_begin_times(session->ledger);
+	return capture_times(session->capture, take_times, session);
+}
+
+/* Brings ledger and report up to date; `last`: to the end. 0 or -errno. */
+static int refresh(struct session *session, bool last)
 {
 	struct caller_counts unattributed = {};
 	int r;
@@ -64,6 +84,8 @@ static int refresh(struct session *session)
 		r = capture_connections(session->capture, take_connection, session);
 	if (!r)
 		r = capture_report(session->capture, &session->report);
+	if (!r)
+		r = refresh_times(session, last);
 	session->report.end_ns = monotonic_ns();
 	notes_make(&session->notes, &session->target, &session->cluster, session->report.end_ns);
 	session->report.notes = (const char *const *)session->notes.text;
@@ -139,7 +161,7 @@ static int tick(struct session *session)
 		if (r)
 			return r;
 	}
-	r = refresh(session);
+	r = refresh(session, false);
 	if (r)
 		return r;
 	if (session->ops->refreshed)
@@ -325,11 +347,13 @@ int session_begin(struct session *session)
 	session->report.target = &session->target;
 	session->report.for_ns = session->options.for_ns;
 	session->report.max_callers = session->options.max_callers;
+	session->report.sort = session->options.sort;
+	session->report.top = session->options.top;
 	heartbeat_now(&session->heartbeat); /* the window has begun */
 	cluster_wait_for_names(&session->cluster, &session->heartbeat);
 	r = follow_kubelet(session);
 	if (!r)
-		r = refresh(session);
+		r = refresh(session, false);
 	heartbeat_now(&session->heartbeat);
 	if (!r && session->options.output == OUTPUT_JSONL)
 		r = json_start(stdout, &session->report);
@@ -359,7 +383,7 @@ int session_finish(struct session *session)
 	capture_stop(session->capture);
 	drain(session);
 	if (!r)
-		r = refresh(session);
+		r = refresh(session, true);
 	session->report.end_ns = ended;
 	session->report.final = !r;
 	return r;

@@ -53,6 +53,7 @@ struct session {
 	struct options options;
 	const struct session_ops *ops;
 	bool sweeps;   /* look at open connections all the time, as far as it costs little */
+	bool times;    /* of requests: shown all the time, not at the end alone */
 	bool announce; /* endpoints that come and go are told on standard error */
 	enum session_end end;
 	struct report report;

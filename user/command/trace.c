@@ -131,6 +131,7 @@ int trace_main(int argc, char **argv)
 	if (status >= 0)
 		goto out;
 	session.announce = !is_live(&session);
+	session.times = is_live(&session);
 	session.sweeps = is_live(&session) || has_progress(&session);
 	status = session_prepare(&session);
 	if (status)
