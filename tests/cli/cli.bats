@@ -164,6 +164,25 @@ explain() {
   done
 }
 
+@test "--sort by what is no key: the message has the keys" {
+  local key
+  for key in '' REQ rate; do
+    refused 64 'connections, requests, p50, p99, open, last or name' trace --port 3000 "--sort=$key"
+  done
+}
+
+@test "--top that is no number" {
+  local number
+  for number in '' 0 -1 x 99999999999999999999; do
+    refused 64 '--top' trace --port 3000 "--top=$number"
+  done
+}
+
+@test "--sort and --top are trace's" {
+  refused 64 'no option --sort' verify --port 3000 --sort requests
+  refused 64 'no option --top' verify --port 3000 --top 3
+}
+
 # Privileges ----------------------------------------------------------------------------------------
 
 @test "without root: 77, and what to do" {
@@ -323,6 +342,18 @@ pods_huge() {
     "$WHOCALLS" trace --port "$PORT" --for 100ms -o json
   jq -e '.schema == "whocalls/v1"' <<<"$output"
   [[ $stderr == *"tracing "* ]]
+}
+
+@test "--top: how many callers it leaves out is said; without it nothing is (needs root)" {
+  local format
+  needs_root
+  for format in json jsonl; do
+    run -0 --separate-stderr -- private timeout 30 \
+      "$WHOCALLS" trace --port "$PORT" --for 100ms -o "$format" --top 3 --sort last
+    jq -e -s 'last | .callers_left_out == 0 and .callers == []' <<<"$output"
+  done
+  run -0 --separate-stderr -- private timeout 30 "$WHOCALLS" trace --port "$PORT" --for 100ms -o json
+  jq -e 'has("callers_left_out") | not' <<<"$output"
 }
 
 @test "jsonl: each line is a document of its own, the last one the summary (needs root)" {

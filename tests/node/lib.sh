@@ -314,6 +314,10 @@ document_check() {
     '([.callers[].connections.refused, .others.connections.refused] | add) == .totals.refused'
     '([.callers[].connections.stray, .others.connections.stray] | add) == .totals.stray'
     '([.callers[].connections.pending, .others.connections.pending] | add) == .totals.pending'
+    '([.coverage.hooks[] | select(.program == "requests" and .hook)] | length > 0) as $known
+      | all(.callers[], .others, .totals; (.requests != null) == $known)'
+    'all(.callers[], .others; (.requests_are != null) == (.requests != null))'
+    '([.callers[].requests, .others.requests] | add) == .totals.requests'
     'all(.callers[]; (.process == null) == (.pid == null))'
     '.coverage.hooks | length > 0'
   )

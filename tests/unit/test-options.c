@@ -107,6 +107,8 @@ static void defaults(void **state)
 	assert_null(o.btf);
 	assert_null(o.accept_hook);
 	assert_false(o.verbose);
+	assert_int_equal(o.sort, SORT_CONNECTIONS);
+	assert_int_equal(o.top, 0);
 	options_deinit(&o);
 }
 
@@ -251,6 +253,35 @@ static void limits(void **state)
 	assert_refused("--port 1 --ring-size", "--ring-size needs a value");
 }
 
+static void which_callers_first(void **state)
+{
+	static const char *const keys[] = {"connections", "requests", "p50", "p99",
+					   "open",        "last",     "name"};
+	PARSE(o, "--port 1 --sort p99 --top 20");
+	PARSE(most, "--port 1 --top 16777216");
+
+	(void)state;
+	assert_int_equal(o.sort, SORT_P99);
+	assert_int_equal(o.top, 20);
+	assert_int_equal(most.top, 16 << 20);
+	assert_int_equal(sizeof(keys) / sizeof(*keys), SORTS);
+	for (size_t i = 0; i < SORTS; i++) {
+		struct options options;
+		char line[64];
+
+		snprintf(line, sizeof(line), "--port 1 --sort %s", keys[i]);
+		assert_int_equal(parse(&options, line), -1);
+		assert_int_equal(options.sort, i);
+	}
+	assert_refused("--port 1 --sort REQ", "--sort REQ: connections, requests, p50, p99, open");
+	assert_refused("--port 1 --sort ''", "--sort : ");
+	assert_refused("--port 1 --sort", "--sort needs a value");
+	assert_refused("--port 1 --top 0", "--top 0: a number from 1 to 16777216");
+	assert_refused("--port 1 --top -1", "--top -1: ");
+	assert_refused("--port 1 --top ten", "--top ten: ");
+	assert_refused("--port 1 --top", "--top needs a value");
+}
+
 static void troubles(void **state)
 {
 	static const char *const hooks[] = {"fexit", "kretprobe", "syscall", "none"};
@@ -291,9 +322,10 @@ static void help(void **state)
 {
 	static const char *const lines[] = {"--help", "-h", "-vh", "--port 1 -h --port x"};
 	static const char *const options[] = {
-		"--port",    "--address", "--namespace",   "--pods",      "--for",
-		"-o ",       "jsonl",     "--max-callers", "--ring-size", "--btf",
-		"--verbose", "--help",    "deploy/N",      "-n",
+		"--port",      "--address", "--namespace", "--pods",
+		"--for",       "-o ",       "jsonl",       "--max-callers",
+		"--ring-size", "--btf",     "--verbose",   "--help",
+		"deploy/N",    "-n",        "--sort KEY",  "--top N",
 	};
 
 	(void)state;
@@ -417,12 +449,13 @@ static void sizes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(defaults),        cmocka_unit_test(all_together),
-		cmocka_unit_test(ports),           cmocka_unit_test(addresses),
-		cmocka_unit_test(targets),         cmocka_unit_test(outputs),
-		cmocka_unit_test(limits),          cmocka_unit_test(troubles),
-		cmocka_unit_test(unknown_options), cmocka_unit_test(help),
-		cmocka_unit_test(durations),       cmocka_unit_test(sizes),
+		cmocka_unit_test(defaults), cmocka_unit_test(all_together),
+		cmocka_unit_test(ports),    cmocka_unit_test(addresses),
+		cmocka_unit_test(targets),  cmocka_unit_test(outputs),
+		cmocka_unit_test(limits),   cmocka_unit_test(which_callers_first),
+		cmocka_unit_test(troubles), cmocka_unit_test(unknown_options),
+		cmocka_unit_test(help),     cmocka_unit_test(durations),
+		cmocka_unit_test(sizes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -477,6 +477,277 @@ static void only_attempts(void **state)
 	       "2 connections are half-open: the kernel waits for more from the client, or for room in the queue, before the application can take them.\n");
 }
 
+/* So many requests of a caller of add_all(), and how long nearly all of them took, and the rest. */
+static void add_requests(struct fixture *f, unsigned int last, const char *comm,
+			 struct caller_counts more, uint64_t ns, uint64_t longest)
+{
+	struct caller_key key = key_of(last, comm);
+	struct row *row = ledger_find(f->ledger, &key);
+	struct histograms times = {};
+
+	row->counts.requests = more.requests;
+	row->counts.overlaps = more.overlaps;
+	times.bucket[SERVICE_TIME][histogram_bucket(ns)] = 97;
+	times.bucket[SERVICE_TIME][histogram_bucket(longest)] = 3;
+	times.bucket[RESPONSE_TIME][histogram_bucket(ns + longest)] = 1;
+	assert_int_equal(ledger_set_times(f->ledger, &key, &times), 0);
+}
+
+static void add_all_requests(struct fixture *f)
+{
+	add_all(f);
+	f->report.n_hooks = REPORT_HOOKS;
+	f->report.hooks[3] = (struct hook){"snapshot", "iter/tcp", "", 2, 0, 0, 0};
+	f->report.hooks[4] = (struct hook){"refused", "tp_btf/tcp_send_reset", "", 0, 0, 0, 0};
+	f->report.hooks[5] = (struct hook){"requests", "tp_btf/sock_recv_length", "", 0, 1, 0, 0};
+	add_requests(f, 0x1f7d, NULL, (struct caller_counts){.requests = 840}, 1200000, 34000000);
+	add_requests(f, 0x1f7e, NULL, (struct caller_counts){.requests = 20}, 1300000, 35000000);
+	add_requests(f, 0x0701, NULL, (struct caller_counts){.requests = 1240, .overlaps = 9},
+		     340000, 2100000000);
+	add_requests(f, 0x0203, NULL, (struct caller_counts){.requests = 3}, 850, 900);
+	add_requests(f, 0x0801, "kubelet", (struct caller_counts){.requests = 14}, 90000, 200000);
+}
+
+static void requests(void **state)
+{
+	struct fixture *f = *state;
+	struct caller_counts others = {.opened = 1, .requests = 5, .last = AT(9)};
+
+	add_all_requests(f);
+	ledger_set_unattributed(f->ledger, &others);
+	expect(f, (struct table_options){},
+	       "Who calls deploy/session-service-v1 in buffer (3 endpoints)   0:42 of 10:00\n"
+	       "\n"
+	       "CALLER                       CLASS     CONNS    RATE         REQ   REQ/S    P50    P99  OPEN  IDLE     LAST  PODS\n"
+	       "dev/login-acc-203            workload    100   2.4/s         860  20.5/s  1.3ms   35ms     1     0   1s ago  2\n"
+	       "100.96.7.1                   external      9  0.21/s  1240 turns       -  347us   2.1s     1     0   2s ago  -\n"
+	       "curl (pid 812)               process       3  0.07/s           0       0      -      -     0     0  30s ago  -\n"
+	       "node-b                       node          1  0.02/s           0       0      -      -     0     0  37s ago  -\n"
+	       "core/publish envoy (pid 77)  loopback      1  0.02/s           0       0      -      -     0     0  37s ago  publish-0\n"
+	       "core/publish                 workload      0       0           3  0.07/s  903ns  903ns     2     1  22s ago  publish-0\n"
+	       "(others)                     unknown       1  0.02/s           5  0.12/s      -      -     0     0  33s ago  -\n"
+	       "  1 connection, caller unknown: the table of callers is full (65536)\n"
+	       "\n"
+	       "kubelet (pid 900)            probe        14  0.33/s          14  0.33/s   91us  197us     0     0   3s ago  -\n"
+	       "\n"
+	       "opened 129 = attributed 128 + unattributed 1, accepted 128, open 4 (2 from before, 1 idle for 4m12s, 1 waiting in the accept queue for 2s)\n"
+	       "1 connection that was open before has carried data since.\n"
+	       "requests 882, turns 1240, 5 of them by unknown callers\n"
+	       "Turns are no count of requests: reads and writes overlapped there, as in HTTP/2, gRPC, websockets, pipelining or \"100 Continue\".\n");
+	/* what a terminal has room for */
+	expect(f, (struct table_options){.width = 80},
+	       "Who calls deploy/session-service-v1 in buffer (3 endpoints)   0:42 of 10:00\n"
+	       "\n"
+	       "CALLER                  CLASS     CONNS         REQ    P50    P99  OPEN     LAST\n"
+	       "dev/login-acc-203       workload    100         860  1.3ms   35ms     1   1s ago\n"
+	       "100.96.7.1              external      9  1240 turns  347us   2.1s     1   2s ago\n"
+	       "curl (pid 812)          process       3           0      -      -     0  30s ago\n"
+	       "node-b                  node          1           0      -      -     0  37s ago\n"
+	       "core/publish envoy ...  loopback      1           0      -      -     0  37s ago\n"
+	       "core/publish            workload      0           3  903ns  903ns     2  22s ago\n"
+	       "(others)                unknown       1           5      -      -     0  33s ago\n"
+	       "  1 connection, caller unknown: the table of callers is full (65536)\n"
+	       "\n"
+	       "kubelet (pid 900)       probe        14          14   91us  197us     0   3s ago\n"
+	       "\n"
+	       "opened 129 = attributed 128 + unattributed 1, accepted 128, open 4 (2 from\n"
+	       "before, 1 idle for 4m12s, 1 waiting in the accept queue for 2s)\n"
+	       "1 connection that was open before has carried data since.\n"
+	       "requests 882, turns 1240, 5 of them by unknown callers\n"
+	       "Turns are no count of requests: reads and writes overlapped there, as in HTTP/2,\n"
+	       "gRPC, websockets, pipelining or \"100 Continue\".\n");
+	expect(f, (struct table_options){.width = 60},
+	       "Who calls deploy/session-se... (3 endpoints)   0:42 of 10:00\n"
+	       "\n"
+	       "CALLER                     CONNS         REQ    P99     LAST\n"
+	       "dev/login-acc-203            100         860   35ms   1s ago\n"
+	       "100.96.7.1                     9  1240 turns   2.1s   2s ago\n"
+	       "curl (pid 812)                 3           0      -  30s ago\n"
+	       "node-b                         1           0      -  37s ago\n"
+	       "core/publish envoy (pi...      1           0      -  37s ago\n"
+	       "core/publish                   0           3  903ns  22s ago\n"
+	       "(others)                       1           5      -  33s ago\n"
+	       "  1 connection, caller unknown: the table of callers is full\n"
+	       "    (65536)\n"
+	       "\n"
+	       "kubelet (pid 900)             14          14  197us   3s ago\n"
+	       "\n"
+	       "opened 129 = attributed 128 + unattributed 1, accepted 128,\n"
+	       "open 4 (2 from before, 1 idle for 4m12s, 1 waiting in the\n"
+	       "accept queue for 2s)\n"
+	       "1 connection that was open before has carried data since.\n"
+	       "requests 882, turns 1240, 5 of them by unknown callers\n"
+	       "Turns are no count of requests: reads and writes overlapped\n"
+	       "there, as in HTTP/2, gRPC, websockets, pipelining or \"100\n"
+	       "Continue\".\n");
+	f->report.losses.untracked = 1;
+	f->report.losses.times = 2;
+	expect(f, (struct table_options){.wide = true},
+	       "Who calls deploy/session-service-v1 in buffer (3 endpoints)   0:42 of 10:00\n"
+	       "\n"
+	       "CALLER                       CLASS     KIND         CONNS    RATE         REQ   REQ/S    P50    P90    P99    MAX  RESP P50  RESP P99  ACCEPTED  OPEN  IDLE  RECEIVED     SENT  MEAN OPEN    FIRST     LAST  PODS       NODE    PROCESS            ADDRESSES\n"
+	       "dev/login-acc-203            workload  Deployment     100   2.4/s         860  20.5/s  1.3ms  1.3ms   35ms   35ms      35ms      36ms       100     1     0   7.8 KiB  3.0 MiB      958us  41s ago   1s ago  2          -       -                  100.96.31.125,100.96.31.126\n"
+	       "100.96.7.1                   external  -                9  0.21/s  1240 turns       -  347us  347us   2.1s   2.1s      2.1s      2.1s         8     1     0       1 B      0 B        0ns  37s ago   2s ago  -          -       -                  100.96.7.1\n"
+	       "curl (pid 812)               process   -                3  0.07/s           0       0      -      -      -      -         -         -         3     0     0       0 B      0 B        0ns  32s ago  30s ago  -          -       curl (pid 812)     100.96.0.1\n"
+	       "node-b                       node      -                1  0.02/s           0       0      -      -      -      -         -         -         1     0     0       0 B      0 B        0ns  37s ago  37s ago  -          node-b  -                  100.96.5.1\n"
+	       "core/publish envoy (pid 77)  loopback  StatefulSet      1  0.02/s           0       0      -      -      -      -         -         -         1     0     0       0 B      0 B        0ns  37s ago  37s ago  publish-0  node-a  envoy (pid 77)     100.96.6.1\n"
+	       "core/publish                 workload  StatefulSet      0       0           3  0.07/s  903ns  903ns  903ns  903ns     1.7us     1.7us         2     2     1       4 B      0 B          -        -  22s ago  publish-0  node-a  -                  100.96.2.3\n"
+	       "(others)                     unknown   -                1  0.02/s           5  0.12/s      -      -      -      -         -         -         0     0     0       0 B      0 B          -        -  33s ago  -          -       -                  -\n"
+	       "  1 connection, caller unknown: the table of callers is full (65536)\n"
+	       "\n"
+	       "kubelet (pid 900)            probe     -               14  0.33/s          14  0.33/s   91us   91us  197us  197us     285us     285us        13     0     0       0 B      0 B        0ns  39s ago   3s ago  -          -       kubelet (pid 900)  100.96.8.1\n"
+	       "\n"
+	       "opened 129 = attributed 128 + unattributed 1, accepted 128, open 4 (2 from before, 1 idle for 4m12s, 1 waiting in the accept queue for 2s)\n"
+	       "1 connection that was open before has carried data since.\n"
+	       "requests 882, turns 1240, 5 of them by unknown callers\n"
+	       "Turns are no count of requests: reads and writes overlapped there, as in HTTP/2, gRPC, websockets, pipelining or \"100 Continue\".\n"
+	       "\n"
+	       "What this rests on:\n"
+	       "  tcp_accept        tp_btf/inet_sock_set_state    128 seen, 0 missed, 1 healed\n"
+	       "  tcp_accept        cgroup/sock_ops               127 seen, 1 missed\n"
+	       "  inet_csk_accept   not attached: kprobes: Operation not permitted\n"
+	       "  snapshot          iter/tcp                      2 seen, 0 missed\n"
+	       "  refused           tp_btf/tcp_send_reset         0 seen, 0 missed\n"
+	       "  requests          tp_btf/sock_recv_length       2121 seen, 1 missed\n"
+	       "  1 connection was counted but not followed, the table of connections was full: when it ended and how much it carried is not known, and requests on it are not counted.\n"
+	       "  2 requests were counted, but their times found no room: percentiles are without them.\n");
+}
+
+/* One, and no turns. */
+static void a_request(void **state)
+{
+	struct fixture *f = *state;
+
+	add_all_requests(f);
+	add_requests(f, 0x0701, NULL, (struct caller_counts){.requests = 1, .overlaps = 1}, 1, 1);
+	f->report.losses.times = 1;
+	f->report.final = true;
+	expect(f, (struct table_options){},
+	       "Who calls deploy/session-service-v1 in buffer (3 endpoints)   0:42 of 10:00\n"
+	       "\n"
+	       "CALLER                       CLASS     CONNS    RATE     REQ   REQ/S    P50    P99  OPEN  IDLE     LAST  PODS\n"
+	       "dev/login-acc-203            workload    100   2.4/s     860  20.5/s  1.3ms   35ms     1     0   1s ago  2\n"
+	       "100.96.7.1                   external      9  0.21/s  1 turn       -   60ns   60ns     1     0   2s ago  -\n"
+	       "curl (pid 812)               process       3  0.07/s       0       0      -      -     0     0  30s ago  -\n"
+	       "node-b                       node          1  0.02/s       0       0      -      -     0     0  37s ago  -\n"
+	       "core/publish envoy (pid 77)  loopback      1  0.02/s       0       0      -      -     0     0  37s ago  publish-0\n"
+	       "core/publish                 workload      0       0       3  0.07/s  903ns  903ns     2     1  22s ago  publish-0\n"
+	       "\n"
+	       "kubelet (pid 900)            probe        14  0.33/s      14  0.33/s   91us  197us     0     0   3s ago  -\n"
+	       "\n"
+	       "opened 128 = attributed 128 + unattributed 0, accepted 128, open 4 (2 from before, 1 idle for 4m12s, 1 waiting in the accept queue for 2s)\n"
+	       "1 connection that was open before has carried data since.\n"
+	       "requests 877, turns 1\n"
+	       "Turns are no count of requests: reads and writes overlapped there, as in HTTP/2, gRPC, websockets, pipelining or \"100 Continue\".\n"
+	       "\n"
+	       "What this rests on:\n"
+	       "  tcp_accept        tp_btf/inet_sock_set_state    128 seen, 0 missed, 1 healed\n"
+	       "  tcp_accept        cgroup/sock_ops               127 seen, 1 missed\n"
+	       "  inet_csk_accept   not attached: kprobes: Operation not permitted\n"
+	       "  snapshot          iter/tcp                      2 seen, 0 missed\n"
+	       "  refused           tp_btf/tcp_send_reset         0 seen, 0 missed\n"
+	       "  requests          tp_btf/sock_recv_length       877 seen, 1 missed\n"
+	       "  1 request was counted, but its times found no room: percentiles are without them.\n");
+	add_requests(f, 0x0701, NULL, (struct caller_counts){.requests = 1}, 1, 1);
+	f->report.final = false;
+	expect(f, (struct table_options){},
+	       "Who calls deploy/session-service-v1 in buffer (3 endpoints)   0:42 of 10:00\n"
+	       "\n"
+	       "CALLER                       CLASS     CONNS    RATE  REQ   REQ/S    P50    P99  OPEN  IDLE     LAST  PODS\n"
+	       "dev/login-acc-203            workload    100   2.4/s  860  20.5/s  1.3ms   35ms     1     0   1s ago  2\n"
+	       "100.96.7.1                   external      9  0.21/s    1  0.02/s   60ns   60ns     1     0   2s ago  -\n"
+	       "curl (pid 812)               process       3  0.07/s    0       0      -      -     0     0  30s ago  -\n"
+	       "node-b                       node          1  0.02/s    0       0      -      -     0     0  37s ago  -\n"
+	       "core/publish envoy (pid 77)  loopback      1  0.02/s    0       0      -      -     0     0  37s ago  publish-0\n"
+	       "core/publish                 workload      0       0    3  0.07/s  903ns  903ns     2     1  22s ago  publish-0\n"
+	       "\n"
+	       "kubelet (pid 900)            probe        14  0.33/s   14  0.33/s   91us  197us     0     0   3s ago  -\n"
+	       "\n"
+	       "opened 128 = attributed 128 + unattributed 0, accepted 128, open 4 (2 from before, 1 idle for 4m12s, 1 waiting in the accept queue for 2s)\n"
+	       "1 connection that was open before has carried data since.\n"
+	       "requests 878\n");
+}
+
+static void requests_not_known(void **state)
+{
+	struct fixture *f = *state;
+
+	add_all_requests(f);
+	f->report.hooks[REPORT_REQUESTS].hook = NULL;
+	f->report.hooks[REPORT_REQUESTS].why = "no such tracepoint, and kprobes: EPERM";
+	expect(f, (struct table_options){.width = 80},
+	       "Who calls deploy/session-service-v1 in buffer (3 endpoints)   0:42 of 10:00\n"
+	       "\n"
+	       "CALLER                   CLASS     CONNS    RATE  OPEN  IDLE     LAST  PODS\n"
+	       "dev/login-acc-203        workload    100   2.4/s     1     0   1s ago  2\n"
+	       "100.96.7.1               external      9  0.21/s     1     0   2s ago  -\n"
+	       "curl (pid 812)           process       3  0.07/s     0     0  30s ago  -\n"
+	       "node-b                   node          1  0.02/s     0     0  37s ago  -\n"
+	       "core/publish envoy (...  loopback      1  0.02/s     0     0  37s ago  publish-0\n"
+	       "core/publish             workload      0       0     2     1  22s ago  publish-0\n"
+	       "\n"
+	       "kubelet (pid 900)        probe        14  0.33/s     0     0   3s ago  -\n"
+	       "\n"
+	       "opened 128 = attributed 128 + unattributed 0, accepted 128, open 4 (2 from\n"
+	       "before, 1 idle for 4m12s, 1 waiting in the accept queue for 2s)\n"
+	       "1 connection that was open before has carried data since.\n"
+	       "Requests are not counted: no such tracepoint, and kprobes: EPERM.\n");
+}
+
+/* Totals are of all. */
+static void only_the_first(void **state)
+{
+	struct fixture *f = *state;
+
+	add_all(f);
+	f->report.top = 2;
+	expect(f, (struct table_options){.width = 80},
+	       "Who calls deploy/session-service-v1 in buffer (3 endpoints)   0:42 of 10:00\n"
+	       "\n"
+	       "CALLER             CLASS     CONNS    RATE  OPEN  IDLE    LAST  PODS\n"
+	       "dev/login-acc-203  workload    100   2.4/s     1     0  1s ago  2\n"
+	       "100.96.7.1         external      9  0.21/s     1     0  2s ago  -\n"
+	       "... 4 more callers, 5 connections\n"
+	       "\n"
+	       "kubelet (pid 900)  probe        14  0.33/s     0     0  3s ago  -\n"
+	       "\n"
+	       "opened 128 = attributed 128 + unattributed 0, accepted 128, open 4 (2 from\n"
+	       "before, 1 idle for 4m12s, 1 waiting in the accept queue for 2s)\n"
+	       "1 connection that was open before has carried data since.\n");
+	f->report.sort = SORT_LAST;
+	f->report.top = 5;
+	expect(f, (struct table_options){.width = 80},
+	       "Who calls deploy/session-service-v1 in buffer (3 endpoints)   0:42 of 10:00\n"
+	       "\n"
+	       "CALLER             CLASS     CONNS    RATE  OPEN  IDLE     LAST  PODS\n"
+	       "dev/login-acc-203  workload    100   2.4/s     1     0   1s ago  2\n"
+	       "100.96.7.1         external      9  0.21/s     1     0   2s ago  -\n"
+	       "core/publish       workload      0       0     2     1  22s ago  publish-0\n"
+	       "curl (pid 812)     process       3  0.07/s     0     0  30s ago  -\n"
+	       "node-b             node          1  0.02/s     0     0  37s ago  -\n"
+	       "... 1 more caller, 1 connection\n"
+	       "\n"
+	       "kubelet (pid 900)  probe        14  0.33/s     0     0   3s ago  -\n"
+	       "\n"
+	       "opened 128 = attributed 128 + unattributed 0, accepted 128, open 4 (2 from\n"
+	       "before, 1 idle for 4m12s, 1 waiting in the accept queue for 2s)\n"
+	       "1 connection that was open before has carried data since.\n");
+	/* fewer yet, where there is no room */
+	expect(f, (struct table_options){.width = 80, .height = 12},
+	       "Who calls deploy/session-service-v1 in buffer (3 endpoints)   0:42 of 10:00\n"
+	       "\n"
+	       "CALLER             CLASS     CONNS    RATE  OPEN  IDLE    LAST  PODS\n"
+	       "dev/login-acc-203  workload    100   2.4/s     1     0  1s ago  2\n"
+	       "100.96.7.1         external      9  0.21/s     1     0  2s ago  -\n"
+	       "... 4 more callers, 5 connections\n"
+	       "\n"
+	       "kubelet (pid 900)  probe        14  0.33/s     0     0  3s ago  -\n"
+	       "\n"
+	       "opened 128 = attributed 128 + unattributed 0, accepted 128, open 4 (2 from\n"
+	       "before, 1 idle for 4m12s, 1 waiting in the accept queue for 2s)\n"
+	       "1 connection that was open before has carried data since.\n");
+}
+
 static void hostile_names(void **state)
 {
 	static const struct pod_name pod = {
@@ -514,7 +785,7 @@ static void any_size(void **state)
 	struct fixture *f = *state;
 	int width, height;
 
-	add_all(f);
+	add_all_requests(f);
 	add_others(f, 3);
 	f->report.final = true;
 	f->report.losses = (struct losses){1, 2, 0, 0, 3, 4};
@@ -645,6 +916,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(nobody, setup, teardown),
 		cmocka_unit_test_setup_teardown(only_attempts, setup, teardown),
 		cmocka_unit_test_setup_teardown(only_probes_and_held, setup, teardown),
+		cmocka_unit_test_setup_teardown(requests, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_request, setup, teardown),
+		cmocka_unit_test_setup_teardown(requests_not_known, setup, teardown),
+		cmocka_unit_test_setup_teardown(only_the_first, setup, teardown),
 		cmocka_unit_test_setup_teardown(hostile_names, setup, teardown),
 		cmocka_unit_test_setup_teardown(any_size, setup, teardown),
 		cmocka_unit_test_setup_teardown(progress, setup, teardown),

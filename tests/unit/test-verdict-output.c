@@ -323,6 +323,30 @@ static void traffic(void **state)
 	       "    or shrink their pools, or accept idle connections with --allow-idle.\n");
 }
 
+/* Where they are known, beside the connections of who called. */
+static void traffic_of_requests(void **state)
+{
+	static const char who[] =
+		"  10.0.0.4 (external): 4 connections opened, 90 turns, last 10s ago\n"
+		"  dev/login (workload): 12 connections opened, 840 requests, last 1m00s ago\n"
+		"  node-d (node): 1 connection opened, last 9m30s ago\n";
+	struct fixture *f = *state;
+	struct caller_key login_key = key_of(3), turns_key = key_of(4);
+	char *text;
+
+	add_callers(f);
+	f->report.n_hooks = REPORT_HOOKS;
+	for (size_t i = 3; i < REPORT_HOOKS; i++)
+		f->report.hooks[i] = (struct hook){"requests", "tp_btf/sock_recv_length", ""};
+	ledger_find(f->ledger, &login_key)->counts.requests = 840;
+	ledger_find(f->ledger, &turns_key)->counts.requests = 90;
+	ledger_find(f->ledger, &turns_key)->counts.overlaps = 1;
+	decide(f);
+	text = text_of(f, (struct table_options){});
+	assert_non_null(strstr(text, who));
+	free(text);
+}
+
 static void unproven(void **state)
 {
 	static const struct gap gaps[] = {{{AT(60), AT(62)}, GAP_STOPPED},
@@ -675,6 +699,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(quiet, setup, teardown),
 		cmocka_unit_test_setup_teardown(quiet_but, setup, teardown),
 		cmocka_unit_test_setup_teardown(traffic, setup, teardown),
+		cmocka_unit_test_setup_teardown(traffic_of_requests, setup, teardown),
 		cmocka_unit_test_setup_teardown(unproven, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_port, setup, teardown),
 		cmocka_unit_test_setup_teardown(statements, setup, teardown),
