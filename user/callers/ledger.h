@@ -102,10 +102,10 @@ void ledger_clear_open(struct ledger *ledger);
 int ledger_add_open(struct ledger *ledger, const struct connection *connection, uint64_t began);
 
 /*
- * Brackets the taking of times, which may be left out: those who show none needn't pay for it. But
- * after a refresh that has made a row with another identity it is due, so that each gets its own.
- * What came since the last one belongs to the new identity if that one followed the refresh before,
- * else to the old one.
+ * Begins the taking of times after a refresh, and may be left out: who shows none needn't pay for
+ * it. But after a refresh that has made a row with another identity it is due, so that each gets
+ * its own. What came since the last taking belongs to the new identity if that followed the refresh
+ * before, else to the old one.
  */
 bool ledger_times_due(const struct ledger *ledger);
 void ledger_begin_times(struct ledger *ledger);
