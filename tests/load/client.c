@@ -38,7 +38,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "load.h"
+#include "client.h"
 
 #ifndef IP_BIND_ADDRESS_NO_PORT
 #define IP_BIND_ADDRESS_NO_PORT 24
@@ -48,7 +48,6 @@
 #define TCP_FASTOPEN_CONNECT 30
 #endif
 
-#define HEAD_SIZE 2048 /* longest head of an HTTP response */
 #define LINE_NS 200000 /* how often a line that is waited for is looked for */
 #define SCAN_MS 20     /* how often slots are looked through for timeouts */
 
@@ -70,12 +69,11 @@ struct slot {
 	const char *outcome;
 	uint64_t early;    /* bytes that went with the SYN */
 	uint64_t unsent;   /* bytes */
-	uint64_t requests; /* still to do */
-	uint64_t body;     /* bytes of the response still to come */
-	size_t head_size;  /* of the response so far; 0 also while in the body */
-	const char *data;  /* the request, or NULL: zeros */
+	uint64_t requests; /* without an answer yet */
+	uint64_t asked;    /* of these: sent, or being sent */
+	const char *data;  /* of the request, or NULL: zeros */
 	size_t source;
-	char head[HEAD_SIZE];
+	struct http_answer answer;
 };
 
 static struct {
@@ -92,8 +90,7 @@ static size_t *free_slots, n_free;
 static int epoll;
 static volatile sig_atomic_t stop;
 static const char zeros[65536];
-static char request[512];
-static size_t request_size;
+static struct http_request request;
 static FILE *times;
 
 static void on_signal(int number)
@@ -131,12 +128,20 @@ static void slot_poll(struct slot *slot, uint32_t events)
 	slot->polled = true;
 }
 
-static void request_next(struct slot *slot)
+/* The connection waits for --hold-until. */
+static void slot_hold(struct slot *slot)
 {
-	slot->data = request;
-	slot->unsent = request_size;
-	slot->head_size = 0;
-	slot->body = 0;
+	slot->state = HELD;
+	busy--;
+	slot_poll(slot, EPOLLIN);
+}
+
+/* As many as are sent at once. */
+static void requests_send(struct slot *slot)
+{
+	slot->asked = slot->requests < options->pipeline ? slot->requests : options->pipeline;
+	slot->data = request.data;
+	slot->unsent = options->expect ? request.head_size : slot->asked * request.size;
 }
 
 /* Sends what it can. 0: all; -EAGAIN: more to send; another -errno. */
@@ -148,9 +153,11 @@ static int slot_send(struct slot *slot)
 		ssize_t n;
 
 		if (slot->data)
-			data = slot->data + request_size - slot->unsent;
+			data = slot->data;
 		else if (size > sizeof(zeros))
 			size = sizeof(zeros);
+		if (options->piece && size > options->piece)
+			size = options->piece;
 		n = send(slot->fd, data, size, MSG_NOSIGNAL);
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -158,40 +165,54 @@ static int slot_send(struct slot *slot)
 			return -errno;
 		counters.bytes_sent += n;
 		slot->unsent -= n;
+		if (slot->data)
+			slot->data += n;
 	}
 	return 0;
 }
 
-/* Follows the response. 1: a response is complete; 0: more to come; -errno. */
-static int http_read(struct slot *slot, const char *data, size_t size)
+/* Follows the answers. 1: there is more to send, or nothing more to wait for; 0: wait; -errno. */
+static int answers_read(struct slot *slot, const char *data, size_t size)
 {
-	const char *end, *length;
-	size_t n = HEAD_SIZE - 1 - slot->head_size, used;
+	while (size) {
+		int r = slot->asked ? http_answer_read(&slot->answer, &data, &size) : -EPROTO;
 
-	if (!slot->body) {
-		if (n > size)
-			n = size;
-		memcpy(slot->head + slot->head_size, data, n);
-		slot->head[slot->head_size + n] = '\0';
-		end = strstr(slot->head, "\r\n\r\n");
-		if (!end) {
-			slot->head_size += n;
-			return slot->head_size == HEAD_SIZE - 1 ? -EPROTO : 0;
+		if (r < 0)
+			return r;
+		if (r == HTTP_CONTINUE) {
+			slot->unsent = request.size - request.head_size;
+			return 1;
 		}
-		used = end + 4 - slot->head - slot->head_size;
-		length = strcasestr(slot->head, "\r\nContent-Length:");
-		if (!length || length > end)
-			return -EPROTO;
-		slot->body = strtoull(length + strlen("\r\nContent-Length:"), NULL, 10);
-		slot->head_size = 0;
-		size -= used;
-		if (!slot->body)
+		if (r != HTTP_ANSWER)
+			continue;
+		counters.requests++;
+		slot->since = now_ms();
+		slot->requests--;
+		if (--slot->asked == 0)
 			return size ? -EPROTO : 1;
 	}
-	if (size > slot->body)
-		return -EPROTO; /* never asked for */
-	slot->body -= size;
-	return slot->body == 0 && size;
+	return 0;
+}
+
+/* A single HTTP request asks the server to end the connection; all else we end ourselves. */
+static bool slot_is_to_shut(const struct slot *slot)
+{
+	if (options->mode == CLIENT_HOLD)
+		return false;
+	if (options->mode != CLIENT_HTTP)
+		return true;
+	if (options->end == END_HALF)
+		return slot->requests == slot->asked;
+	return slot->requests == 0 && options->requests > 1;
+}
+
+static void slot_reset(struct slot *slot)
+{
+	struct linger linger = {.l_onoff = 1};
+
+	if (setsockopt(slot->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)))
+		err(EX_OSERR, "SO_LINGER");
+	slot_free(slot);
 }
 
 /* Goes on with an exchange as far as it can. */
@@ -206,10 +227,7 @@ again:
 		slot_break(slot);
 		return;
 	}
-	/* A single HTTP request asks the server to end the connection; all else we end ourselves.
-	 */
-	if (r == 0 && !slot->shut && options->mode != CLIENT_HOLD &&
-	    (options->mode != CLIENT_HTTP || (slot->requests == 0 && options->requests > 1))) {
+	if (r == 0 && !slot->shut && slot_is_to_shut(slot)) {
 		slot->shut = true;
 		if (shutdown(slot->fd, SHUT_WR)) {
 			slot_break(slot);
@@ -233,17 +251,23 @@ again:
 		counters.bytes_received += n;
 		if (options->mode != CLIENT_HTTP)
 			continue;
-		r = slot->requests ? http_read(slot, data, n) : -EPROTO;
+		r = answers_read(slot, data, n);
 		if (r < 0) {
 			slot_break(slot);
 			return;
 		}
 		if (r == 0)
 			continue;
-		counters.requests++;
-		slot->since = now_ms();
-		if (--slot->requests)
-			request_next(slot);
+		if (!slot->requests && options->end == END_RESET) {
+			slot_reset(slot);
+			return;
+		}
+		if (options->requests - slot->requests == options->hold_after) {
+			slot_hold(slot);
+			return;
+		}
+		if (slot->requests && !slot->asked)
+			requests_send(slot);
 		goto again;
 	}
 	slot_poll(slot, EPOLLIN | (slot->unsent ? EPOLLOUT : 0));
@@ -251,8 +275,8 @@ again:
 
 static void slot_connected(struct slot *slot)
 {
-	struct linger linger = {.l_onoff = 1};
 	socklen_t size = sizeof(own);
+	int on = 1;
 
 	counters.connections++;
 	counters.by_source[slot->source]++;
@@ -260,11 +284,11 @@ static void slot_connected(struct slot *slot)
 		getsockname(slot->fd, (struct sockaddr *)&own, &size);
 	slot->state = EXCHANGE;
 	slot->since = now_ms();
+	if (options->piece)
+		setsockopt(slot->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	switch (options->mode) {
 	case CLIENT_RESET:
-		if (setsockopt(slot->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)))
-			err(EX_OSERR, "SO_LINGER");
-		slot_free(slot);
+		slot_reset(slot);
 		return;
 	case CLIENT_FASTCLOSE:
 		slot->unsent = options->send;
@@ -274,13 +298,15 @@ static void slot_connected(struct slot *slot)
 			slot_free(slot);
 		return;
 	case CLIENT_HOLD:
-		slot->state = HELD;
-		busy--;
-		slot_poll(slot, EPOLLIN);
+		slot_hold(slot);
 		return;
 	case CLIENT_HTTP:
 		slot->requests = options->requests;
-		request_next(slot);
+		if (options->hold_after == 0) {
+			slot_hold(slot);
+			return;
+		}
+		requests_send(slot);
 		break;
 	case CLIENT_CLOSE:
 		slot->unsent = options->send - slot->early;
@@ -346,7 +372,8 @@ static bool slot_start(uint64_t i)
 	slot->state = CONNECTING;
 	slot->polled = slot->shut = false;
 	slot->since = now_ms();
-	slot->unsent = slot->requests = slot->body = slot->head_size = 0;
+	slot->unsent = slot->requests = slot->asked = 0;
+	slot->answer.body = slot->answer.head_size = 0;
 	slot->data = slot->outcome = NULL;
 	slot->early = 0;
 	busy++;
@@ -605,6 +632,24 @@ static void held_send(uint64_t bytes)
 		fprintf(times, "send %" PRIu64 " %" PRIu64 "\n", begun, now_ns());
 }
 
+/* Makes the requests that are left after --hold-after, on all held connections. */
+static void held_go_on(void)
+{
+	for (size_t i = 0; i < n_slots; i++) {
+		if (slots[i].state != HELD)
+			continue;
+		slots[i].state = EXCHANGE;
+		slots[i].since = now_ms();
+		busy++;
+		requests_send(&slots[i]);
+		slot_exchange(&slots[i]);
+	}
+	while (busy) {
+		poll_once(SCAN_MS);
+		timeouts_scan();
+	}
+}
+
 static void print_source(const struct sockaddr_storage *address, uint64_t n, const char *comma)
 {
 	char text[INET6_ADDRSTRLEN] = "";
@@ -648,10 +693,10 @@ int client_run(const struct client_options *wanted)
 	for (size_t i = 0; i < options->n_from; i++)
 		if (options->from[i].ss_family != to.ss_family)
 			errx(EX_USAGE, "source and destination are of different families");
-	request_size = snprintf(request, sizeof(request), "GET / HTTP/1.1\r\nHost: %s\r\n%s\r\n",
-				options->to, options->requests > 1 ? "" : "Connection: close\r\n");
+	http_request_make(&request, options);
 	n_slots = options->concurrency;
-	if (options->mode == CLIENT_HOLD && options->connections > n_slots)
+	if ((options->mode == CLIENT_HOLD || options->hold_after != UINT64_MAX) &&
+	    options->connections > n_slots)
 		n_slots = options->connections;
 	slots = calloc(n_slots, sizeof(*slots));
 	free_slots = calloc(n_slots, sizeof(*free_slots));
@@ -678,6 +723,10 @@ int client_run(const struct client_options *wanted)
 	if (options->send_first)
 		held_send(options->send_first);
 	announce(options->ready);
+	if (options->mode == CLIENT_HTTP && options->hold_after != UINT64_MAX) {
+		wait_file(options->hold_until);
+		held_go_on();
+	}
 	if (options->mode == CLIENT_HOLD) {
 		if (options->send) {
 			wait_file(options->send_on);
@@ -696,6 +745,7 @@ int client_run(const struct client_options *wanted)
 		err(EX_IOERR, "%s", options->times);
 	counters_print((double)(end.tv_sec - start.tv_sec) +
 		       (double)(end.tv_nsec - start.tv_nsec) / 1e9);
+	free(request.data);
 	free(slots);
 	free(free_slots);
 	free(counters.by_source);

@@ -22,6 +22,9 @@
 
 enum server_mode { SERVER_SINK, SERVER_HTTP, SERVER_ECHO, SERVER_HOLD };
 
+enum read_by { READ_RECV, READ_PEEK, READ_SPLICE, READ_URING };
+enum write_by { WRITE_SEND, WRITE_SENDFILE, WRITE_SPLICE, WRITE_URING, WRITE_THREAD };
+
 struct server_options {
 	const char *address; /* NULL: any */
 	int family;          /* 4, 6 or 46: IPv6 with IPV6_V6ONLY off */
@@ -38,8 +41,19 @@ struct server_options {
 	uint64_t accept_limit;   /* 0: none; UINT64_MAX: all */
 	const char *accept_when; /* file; nothing is accepted before it exists */
 	size_t response;         /* bytes of the body in http mode */
-	const char *ready;       /* file or descriptor */
-	const char *status;      /* file that follows the counters */
+	/* blocking, modes http and echo: */
+	size_t read; /* bytes that one call reads at most */
+	enum read_by read_by;
+	enum write_by write_by;
+	bool greet;              /* the server writes first */
+	bool early;              /* the answer comes before the body of the request is read */
+	const char *answer_when; /* file; nothing is answered before it exists */
+	uint64_t *delays;        /* us from the read to the answer, taken in turn; owned */
+	size_t n_delays;
+	unsigned int chunks; /* writes of an answer */
+	uint64_t pause;      /* us between these, and after a peek */
+	const char *ready;   /* file or descriptor */
+	const char *status;  /* file that follows the counters */
 };
 
 enum client_mode {
@@ -50,6 +64,8 @@ enum client_mode {
 	CLIENT_HOLD,
 	CLIENT_FASTCLOSE,
 };
+
+enum client_end { END_FIN, END_HALF, END_RESET };
 
 struct client_options {
 	const char *to;
@@ -64,7 +80,14 @@ struct client_options {
 	uint16_t own_port;  /* listens there, too, as a kubelet does; 0: not */
 	const char *listening;
 	size_t concurrency;
-	uint64_t requests;   /* on each connection */
+	uint64_t requests; /* on each connection */
+	/* http: */
+	size_t body;         /* bytes of the body of each request */
+	bool expect;         /* the body waits for 100 Continue */
+	size_t pipeline;     /* requests at once */
+	uint64_t hold_after; /* so many requests on each connection; UINT64_MAX: not */
+	enum client_end end;
+	size_t piece;        /* bytes that one call sends at most; 0: all */
 	uint64_t send;       /* bytes on each connection */
 	uint64_t send_first; /* hold: bytes before ready */
 	enum client_mode mode;

@@ -21,14 +21,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "load.h"
+#include "server.h"
 
 #ifndef EPOLLEXCLUSIVE
 #define EPOLLEXCLUSIVE (1U << 28)
 #endif
 
 #define HEAD_SIZE 2048 /* longest request in http mode */
-#define LINE_SIZE 256  /* of JSON: six counters of at most 20 digits */
+#define LINE_SIZE 256  /* of JSON: seven counters of at most 20 digits */
 
 /* What epoll's data.ptr points to; the listener and the stop signal have no connection. */
 struct connection {
@@ -47,22 +47,13 @@ struct worker {
 	int epoll;
 };
 
-static struct {
-	uint64_t accepted;
-	uint64_t bytes_received;
-	uint64_t bytes_sent;
-	uint64_t requests;
-	uint64_t closed;  /* of accepted */
-	uint64_t resets;  /* of closed: ended by an error */
-	uint64_t tickets; /* accepts allowed so far; see accept_limit */
-} counters;
-
-static const struct server_options *options;
+struct server_counters counters;
+const struct server_options *options;
+char *answer, *answer_last;
+size_t answer_size, answer_last_size;
 static struct connection listener, stopper; /* only their fd, and their address as a mark */
-static char *answer, *answer_last;          /* to keep alive, to close */
-static size_t answer_size, answer_last_size;
 
-static void count(uint64_t *counter, uint64_t n)
+void count(uint64_t *counter, uint64_t n)
 {
 	__atomic_fetch_add(counter, n, __ATOMIC_RELAXED);
 }
@@ -72,15 +63,17 @@ static uint64_t counted(const uint64_t *counter)
 	return __atomic_load_n(counter, __ATOMIC_RELAXED);
 }
 
+/* Without the end, so that more can follow. */
 static void counters_format(char line[LINE_SIZE])
 {
 	snprintf(line, LINE_SIZE,
 		 "{\"accepted\":%llu,\"bytes_received\":%llu,\"bytes_sent\":%llu,\"requests\":%llu,"
-		 "\"closed\":%llu,\"resets\":%llu}\n",
+		 "\"turns\":%llu,\"closed\":%llu,\"resets\":%llu",
 		 (unsigned long long)counted(&counters.accepted),
 		 (unsigned long long)counted(&counters.bytes_received),
 		 (unsigned long long)counted(&counters.bytes_sent),
 		 (unsigned long long)counted(&counters.requests),
+		 (unsigned long long)counted(&counters.turns),
 		 (unsigned long long)counted(&counters.closed),
 		 (unsigned long long)counted(&counters.resets));
 }
@@ -100,7 +93,7 @@ static void status_write(void)
 	file = fopen(path, "we");
 	if (!file)
 		err(EX_CANTCREAT, "%s", path);
-	fputs(line, file);
+	fprintf(file, "%s}\n", line);
 	if (fclose(file) || rename(path, options->status))
 		err(EX_IOERR, "%s", path);
 }
@@ -378,6 +371,8 @@ static void *worker_run(void *arg)
 
 static void *worker_run_blocking(void *arg)
 {
+	bool talks = options->mode == SERVER_HTTP || options->mode == SERVER_ECHO;
+
 	(void)arg;
 	while (ticket_take()) {
 		int fd = accept_one(0);
@@ -386,7 +381,8 @@ static void *worker_run_blocking(void *arg)
 		if (fd < 0)
 			return NULL; /* shut down */
 		connection = connection_new(fd);
-		connection_close(connection, connection_serve(connection) < 0);
+		connection_close(connection,
+				 (talks ? talk_serve(fd) : connection_serve(connection)) < 0);
 	}
 	return NULL;
 }
@@ -476,6 +472,9 @@ int server_run(const struct server_options *wanted)
 		status_write();
 	counters_format(line);
 	fputs(line, stdout);
+	if (options->blocking)
+		turns_print();
+	puts("}");
 	if (fflush(stdout))
 		err(EX_IOERR, "stdout");
 	/* Not return: what is still open ends with the process, and blocking threads too. */

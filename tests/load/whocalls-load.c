@@ -41,11 +41,22 @@ static const char usage_text[] =
 	"  --blocking           threads that wait in accept() and serve one connection each; the\n"
 	"                       counters are exact once all clients have ended\n"
 	"  --mode MODE          default sink\n"
-	"        http           answers what ends in an empty line; honours Connection: close\n"
+	"        http           answers what ends in an empty line; honours Connection: close, and with\n"
+	"                       --blocking Content-Length and Expect: 100-continue\n"
 	"        echo           returns what it reads\n"
 	"        sink           reads\n"
 	"        hold           reads nothing; closes when the client does\n"
 	"  --response BYTES     length of the body in http mode; default 3\n"
+	"  --read BYTES         at most so many at a time; this and what follows: --blocking, http or echo,\n"
+	"                       where turns are counted and timed, too\n"
+	"  --read-by HOW        recv, peek (and then recv), splice or io_uring\n"
+	"  --write-by HOW       send, sendfile, splice, io_uring or thread: another one for each write\n"
+	"  --greet              the server writes first\n"
+	"  --early              answers before it has read the body of the request\n"
+	"  --answer-when FILE   answers nothing before FILE exists\n"
+	"  --delay US[,US...]   from the read to the answer; taken in turn\n"
+	"  --chunks N           the answer in so many writes; default 1\n"
+	"  --pause US           between these, and between peek and recv\n"
 	"  --ready FD|FILE      announced when listening\n"
 	"  --status FILE        kept up to date with the counters while running\n"
 	"\n"
@@ -72,6 +83,13 @@ static const char usage_text[] =
 	"        fastclose      --send bytes and close, without waiting for the server\n"
 	"        hold           connect, and wait for --hold-until FILE (or SIGTERM) to close\n"
 	"  --requests-per-connection N   default 1\n"
+	"  --body BYTES         http: of each request\n"
+	"  --expect             http: the body waits for 100 Continue\n"
+	"  --pipeline N         http: so many requests are sent at once, then their answers are read\n"
+	"  --hold-after N       http: after N requests on each connection wait for --hold-until FILE\n"
+	"  --end fin|half|reset http, at the end of a connection: FIN after the last answer, FIN after\n"
+	"                       the last request, RST after the last answer; default fin\n"
+	"  --piece BYTES        sends so many at a time, each time a segment\n"
 	"  --send BYTES         on each connection\n"
 	"  --send-first BYTES   hold: sent and acknowledged before --ready\n"
 	"  --send-on FILE       hold: send when FILE exists; default: at once\n"
@@ -145,9 +163,25 @@ static void source_range(struct client_options *options, const char *base, uint6
 	}
 }
 
+static void delays_add(struct server_options *options, char *text)
+{
+	char *save = NULL;
+
+	for (char *us = strtok_r(text, ",", &save); us; us = strtok_r(NULL, ",", &save)) {
+		options->delays = reallocarray(options->delays, options->n_delays + 1,
+					       sizeof(*options->delays));
+		if (!options->delays)
+			err(EX_OSERR, "memory");
+		options->delays[options->n_delays++] = number("delay", us, 0, 60000000);
+	}
+}
+
 static int server_main(int argc, char **argv)
 {
 	static const char *const modes[] = {"sink", "http", "echo", "hold", NULL};
+	static const char *const reads[] = {"recv", "peek", "splice", "io_uring", NULL};
+	static const char *const writes[] = {"send",     "sendfile", "splice",
+					     "io_uring", "thread",   NULL};
 	static const struct option table[] = {
 		{"port", required_argument, NULL, 'p'},
 		{"address", required_argument, NULL, 'a'},
@@ -164,6 +198,15 @@ static int server_main(int argc, char **argv)
 		{"blocking", no_argument, NULL, 'B'},
 		{"mode", required_argument, NULL, 'm'},
 		{"response", required_argument, NULL, 'R'},
+		{"read", required_argument, NULL, 'n'},
+		{"read-by", required_argument, NULL, 'i'},
+		{"write-by", required_argument, NULL, 'o'},
+		{"greet", no_argument, NULL, 'g'},
+		{"early", no_argument, NULL, 'e'},
+		{"answer-when", required_argument, NULL, 'W'},
+		{"delay", required_argument, NULL, 'D'},
+		{"chunks", required_argument, NULL, 'c'},
+		{"pause", required_argument, NULL, 'P'},
 		{"ready", required_argument, NULL, 'r'},
 		{"status", required_argument, NULL, 's'},
 		{0},
@@ -172,7 +215,9 @@ static int server_main(int argc, char **argv)
 					 .backlog = 4096,
 					 .threads = 1,
 					 .accept_limit = UINT64_MAX,
-					 .response = 3};
+					 .response = 3,
+					 .read = SIZE_MAX,
+					 .chunks = 1};
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", table, NULL)) != -1) {
@@ -229,6 +274,33 @@ static int server_main(int argc, char **argv)
 		case 'R':
 			options.response = number("response", optarg, 0, 1 << 24);
 			break;
+		case 'n':
+			options.read = number("read", optarg, 1, SIZE_MAX);
+			break;
+		case 'i':
+			options.read_by = word("read-by", optarg, reads);
+			break;
+		case 'o':
+			options.write_by = word("write-by", optarg, writes);
+			break;
+		case 'g':
+			options.greet = true;
+			break;
+		case 'e':
+			options.early = true;
+			break;
+		case 'W':
+			options.answer_when = optarg;
+			break;
+		case 'D':
+			delays_add(&options, optarg);
+			break;
+		case 'c':
+			options.chunks = number("chunks", optarg, 1, 1000);
+			break;
+		case 'P':
+			options.pause = number("pause", optarg, 0, 60000000);
+			break;
 		case 'r':
 			options.ready = optarg;
 			break;
@@ -252,6 +324,7 @@ static int client_main(int argc, char **argv)
 {
 	static const char *const modes[] = {"open", "close",     "http", "reset",
 					    "hold", "fastclose", NULL};
+	static const char *const ends[] = {"fin", "half", "reset", NULL};
 	static const struct option table[] = {
 		{"to", required_argument, NULL, 't'},
 		{"port", required_argument, NULL, 'p'},
@@ -267,6 +340,12 @@ static int client_main(int argc, char **argv)
 		{"listening", required_argument, NULL, 'L'},
 		{"concurrency", required_argument, NULL, 'C'},
 		{"requests-per-connection", required_argument, NULL, 'q'},
+		{"body", required_argument, NULL, 'B'},
+		{"expect", no_argument, NULL, 'E'},
+		{"pipeline", required_argument, NULL, 'w'},
+		{"hold-after", required_argument, NULL, 'h'},
+		{"end", required_argument, NULL, 'd'},
+		{"piece", required_argument, NULL, 'k'},
 		{"send", required_argument, NULL, 's'},
 		{"send-first", required_argument, NULL, 'F'},
 		{"mode", required_argument, NULL, 'm'},
@@ -283,8 +362,12 @@ static int client_main(int argc, char **argv)
 		{"pid-name", required_argument, NULL, 'N'},
 		{0},
 	};
-	struct client_options options = {
-		.connections = 1, .concurrency = 64, .requests = 1, .timeout_ms = 10000};
+	struct client_options options = {.connections = 1,
+					 .concurrency = 64,
+					 .requests = 1,
+					 .pipeline = 1,
+					 .hold_after = UINT64_MAX,
+					 .timeout_ms = 10000};
 	const char *base = NULL;
 	uint64_t count = 256;
 	char *save = NULL;
@@ -335,6 +418,24 @@ static int client_main(int argc, char **argv)
 			break;
 		case 'q':
 			options.requests = number("requests-per-connection", optarg, 1, UINT32_MAX);
+			break;
+		case 'B':
+			options.body = number("body", optarg, 1, UINT32_MAX);
+			break;
+		case 'E':
+			options.expect = true;
+			break;
+		case 'w':
+			options.pipeline = number("pipeline", optarg, 1, 1000);
+			break;
+		case 'h':
+			options.hold_after = number("hold-after", optarg, 0, UINT32_MAX);
+			break;
+		case 'd':
+			options.end = word("end", optarg, ends);
+			break;
+		case 'k':
+			options.piece = number("piece", optarg, 1, UINT32_MAX);
 			break;
 		case 's':
 			options.send = number("send", optarg, 0, UINT32_MAX);
@@ -390,6 +491,8 @@ static int client_main(int argc, char **argv)
 		errx(EX_USAGE, "--send-first goes with --mode hold");
 	if (options.fastopen && (options.mode != CLIENT_CLOSE || !options.send))
 		errx(EX_USAGE, "--fastopen goes with --mode close and --send");
+	if (options.expect && (!options.body || options.pipeline > 1))
+		errx(EX_USAGE, "--expect goes with --body, and without --pipeline");
 	if (base && options.n_from)
 		errx(EX_USAGE, "--from and --from-base exclude each other");
 	if (base)
