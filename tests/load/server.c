@@ -55,17 +55,20 @@ static struct connection listener, stopper; /* only their fd, and their address 
 
 void count(uint64_t *counter, uint64_t n)
 {
-	__atomic_fetch_add(counter, n, __ATOMIC_RELAXED);
+	__atomic_fetch_add(counter, n, __ATOMIC_RELEASE);
 }
 
 static uint64_t counted(const uint64_t *counter)
 {
-	return __atomic_load_n(counter, __ATOMIC_RELAXED);
+	return __atomic_load_n(counter, __ATOMIC_ACQUIRE);
 }
 
 /* Without the end, so that more can follow. */
 static void counters_format(char line[LINE_SIZE])
 {
+	/* first, so that all is there of the connections that are told to be closed */
+	unsigned long long closed = counted(&counters.closed);
+
 	snprintf(line, LINE_SIZE,
 		 "{\"accepted\":%llu,\"bytes_received\":%llu,\"bytes_sent\":%llu,\"requests\":%llu,"
 		 "\"turns\":%llu,\"closed\":%llu,\"resets\":%llu",
@@ -73,8 +76,7 @@ static void counters_format(char line[LINE_SIZE])
 		 (unsigned long long)counted(&counters.bytes_received),
 		 (unsigned long long)counted(&counters.bytes_sent),
 		 (unsigned long long)counted(&counters.requests),
-		 (unsigned long long)counted(&counters.turns),
-		 (unsigned long long)counted(&counters.closed),
+		 (unsigned long long)counted(&counters.turns), closed,
 		 (unsigned long long)counted(&counters.resets));
 }
 
