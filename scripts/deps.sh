@@ -7,7 +7,7 @@ packages() {
   case $1 in
   build) echo gcc make pkg-config clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev libjansson-dev libyaml-dev libcurl4-openssl-dev uthash-dev ;;
   arm64) echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross ;;
-  test) echo libcmocka-dev bats jq iproute2 util-linux procps ;;
+  test) echo libcmocka-dev bats jq iproute2 util-linux procps nginx wrk curl openssl nghttp2-server nghttp2-client ;;
   kernels) echo qemu-system-x86 qemu-system-arm bats jq iproute2 util-linux procps kmod cpio xz-utils zstd lz4 ;;
   kube) echo bats jq iproute2 util-linux procps dpkg-dev curl openssl iptables libc6-dev ;;
   demo) echo iproute2 util-linux jq ;;
@@ -36,8 +36,19 @@ echo "Installing Debian packages:$missing"
 sudo=
 [ "$(id -u)" = 0 ] || sudo=sudo
 export DEBIAN_FRONTEND=noninteractive
+# nginx is wanted as a program: apt must not start it on this machine, now or at its next boot.
+policy=/usr/sbin/policy-rc.d
+case " $missing " in *" nginx "*)
+  if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' | $sudo tee "$policy" >/dev/null
+    $sudo chmod 755 "$policy"
+    trap '$sudo rm -f "$policy"' EXIT
+  fi
+  ;;
+esac
 # shellcheck disable=SC2086 # a list of words
 $sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null 2>&1 || {
   $sudo apt-get update -qq
   $sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null
 }
+case " $missing " in *" nginx "*) $sudo systemctl disable nginx >/dev/null 2>&1 || true ;; esac
