@@ -228,7 +228,7 @@ $(BUILD)/fuzz-%: $(BUILD)/tests/fuzz/fuzz-%.o $(OBJECTS)
 
 # --- checks, bench, demo ---
 
-.PHONY: check check-all everything format bench bench-kube bench-kernels demo
+.PHONY: check check-all everything format bench bench-requests bench-kube bench-kernels demo
 check:
 	$(Q)scripts/deps.sh build test check
 	$(Q)$(MAKE) --no-print-directory check-all
@@ -243,11 +243,13 @@ everything: all $(TESTS) $(LOAD) $(TEST_OBJECTS)
 format:
 	$(Q)$(CLANG_FORMAT) -i bpf/*.[ch] vmlinux/*.h user/*.c user/*/*.[ch] tests/*/*.[ch]
 
-bench:
+# What a trace costs connections, and what it costs requests of one that is kept; the second part alone too.
+BENCH_PROGRAMS := $(patsubst %,$(BUILD)/bench/%,connections empty requests)
+bench bench-requests:
 	$(Q)scripts/deps.sh build bench
-	$(Q)$(MAKE) --no-print-directory test-programs $(BUILD)/bench/connections $(BUILD)/bench/empty
-	$(Q)WHOCALLS=$(abspath $(BUILD)/whocalls) LOAD=$(abspath $(LOAD)) BENCH=$(abspath $(BUILD)/bench) \
-		tests/bench/bench.sh
+	$(Q)$(MAKE) --no-print-directory test-programs $(BENCH_PROGRAMS)
+	$(Q)export WHOCALLS=$(abspath $(BUILD)/whocalls) LOAD=$(abspath $(LOAD)) BENCH=$(abspath $(BUILD)/bench); \
+	$(if $(filter bench,$@),tests/bench/bench.sh && )tests/bench/requests.sh
 
 # What names from a cluster of 100,000 pods cost; tests/bench/kube.sh tells what can be set.
 bench-kube:
@@ -258,7 +260,7 @@ bench-kube:
 # What a trace costs on kernels of tests/kernels/matrix, in instructions; scripts/kernel-bench.sh tells what can be set.
 bench-kernels:
 	$(Q)scripts/deps.sh build kernels bench-kernels
-	$(Q)$(MAKE) --no-print-directory test-programs $(BUILD)/bench/connections $(BUILD)/bench/empty
+	$(Q)$(MAKE) --no-print-directory test-programs $(BENCH_PROGRAMS)
 	$(Q)exec env BUILD=$(BUILD) WHOCALLS=$(abspath $(BUILD)/whocalls) LOAD=$(abspath $(LOAD)) \
 		BENCH=$(abspath $(BUILD)/bench) KERNELS='$(KERNELS)' setpriv --pdeathsig TERM scripts/kernel-bench.sh
 

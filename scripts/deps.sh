@@ -12,7 +12,7 @@ packages() {
   kube) echo bats jq iproute2 util-linux procps dpkg-dev curl openssl iptables libc6-dev ;;
   demo) echo iproute2 util-linux jq ;;
   check) echo clang-tidy clang-format cppcheck shellcheck mandoc libclang-rt-14-dev clang-19 ;;
-  bench) echo jq iproute2 util-linux procps libbpf-tools bpftrace ;;
+  bench) echo jq iproute2 util-linux procps libbpf-tools bpftrace nginx-light wrk ;;
   bench-kernels) echo libbpf-tools bpftrace bpfcc-tools conntrack nftables ;;
   *) echo "deps.sh: there is no task '$1'" >&2 && exit 64 ;;
   esac

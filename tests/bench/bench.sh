@@ -5,90 +5,14 @@
 # Machines differ: only ratios within one run mean anything. ROUNDS, COUNT and CALLERS change the sizes.
 set -u
 
-: "${WHOCALLS:?}" "${LOAD:?}" "${BENCH:?}"
+# shellcheck source=tests/bench/lib.sh
+. "${0%/*}/lib.sh"
 ROUNDS=${ROUNDS:-15} COUNT=${COUNT:-15000} CALLERS=${CALLERS:-10000 100000}
-
-if [ "${1-}" != inside ]; then
-  sudo=
-  [ "$(id -u)" = 0 ] || sudo="sudo --preserve-env=WHOCALLS,LOAD,BENCH,ROUNDS,COUNT,CALLERS"
-  exec $sudo unshare --net --mount --propagation private "$0" inside
-fi
-
-ip link set lo up
-mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null
-sysctl -qw net.ipv4.tcp_tw_reuse=1 2>/dev/null
-CGROUP=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/self/mounts)
-D=$(mktemp -d)
-PIDS=()
-# shellcheck disable=SC2317 # called by the trap
-end() {
-  [ ${#PIDS[@]} -eq 0 ] || kill -KILL "${PIDS[@]}" 2>/dev/null
-  rm -rf "$D"
-}
-trap end EXIT
-trap 'exit 130' INT TERM
-
-wait_for() { # CONDITION, at most 20 s
-  local i
-  for ((i = 0; i < 1000; i++)); do
-    eval "$1" && return 0
-    sleep 0.02
-  done
-  echo "bench: waited in vain: $1" >&2
-  return 1
-}
-
-median() { sort -g | awk '{ v[NR] = $1 } END { if (NR) print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
-
-# --- starting and ending what is measured ---
-
-background() { # COMMAND... its output in $D/out and $D/err
-  : >"$D/out" && : >"$D/err"
-  exec 7> >(exec setpriv --pdeathsig KILL -- "$@" >"$D/out" 2>"$D/err")
-  PID=$!
-  PIDS+=("$PID")
-}
-
-stop() {
-  exec 7>&-
-  kill -INT "$PID" 2>/dev/null
-  wait_for '! kill -0 $PID 2>/dev/null' || kill -KILL "$PID"
-}
-
-begin() { # NAME: what is attached in this configuration
-  case $1 in
-  untraced) PID= ;;
-  empty) background "$BENCH/empty" inet_sock_set_state sockops="$CGROUP" sys_exit && wait_for 'grep -q ready $D/out' ;;
-  whocalls) trace --port 3000 ;;
-  'whocalls, no accept hook') trace --port 3000 --accept-hook none ;;
-  'whocalls, jsonl') trace --port 3000 -o jsonl ;;
-  'whocalls, another port') trace --port 4000 ;;
-  tcplife) background stdbuf -oL tcplife -L 3000 && wait_for 'grep -q PID $D/out' ;;
-  tcpaccept.bt) background tcpaccept.bt && wait_for 'grep -q TIME $D/out' ;;
-  esac
-}
-
-trace() {
-  background "$WHOCALLS" trace "$@"
-  wait_for 'grep -q "^tracing" $D/err'
-}
-
-have() { # can this configuration run here?
-  case $1 in
-  tcplife | tcpaccept.bt) command -v "$1" >/dev/null || return 1 ;;
-  esac
-  begin "$1" 2>/dev/null || { stop 2>/dev/null; return 1; }
-  [ -z "$PID" ] || stop
-}
 
 # --- throughput ---
 
 echo "Throughput: connect, accept, close, back to back on one CPU ($ROUNDS rounds of $COUNT, interleaved)"
-configurations=(untraced empty whocalls 'whocalls, no accept hook' 'whocalls, jsonl' 'whocalls, another port' tcplife tcpaccept.bt)
-running=()
-for name in "${configurations[@]}"; do
-  if have "$name"; then running+=("$name"); else echo "  $name: skipped: does not run here"; fi
-done
+have_of untraced empty whocalls 'whocalls, no accept hook' 'whocalls, jsonl' 'whocalls, another port' tcplife tcpaccept.bt
 for ((round = 0; round < ROUNDS; round++)); do
   for name in "${running[@]}"; do
     begin "$name" || exit 1
@@ -106,13 +30,7 @@ done
 # --- what a socket costs that is not a target ---
 
 echo "A socket that is not a target: time in each program, by the kernel's own statistics, less that of an empty one"
-run_ns() { # name and ns of a run of this process's programs that ran
-  awk '/^prog_id/ { print $2 }' "/proc/$PID"/fdinfo/* 2>/dev/null | sort -un | while read -r id; do
-    bpftool prog show id "$id" -j
-  done | jq -r 'select(.run_cnt > 1000) | "\(.name) \(.run_time_ns / .run_cnt)"'
-}
-stats=$(sysctl -n kernel.bpf_stats_enabled)
-sysctl -qw kernel.bpf_stats_enabled=1
+stats_begin
 begin empty
 for _ in 1 2 3; do "$BENCH/connections" 3000 "$COUNT" >/dev/null; done
 empty_ns=$(run_ns | awk '{ print $2 }' | sort -g | head -n 1)
@@ -121,7 +39,7 @@ begin 'whocalls, another port'
 for _ in 1 2 3; do "$BENCH/connections" 3000 "$COUNT" >/dev/null; done
 run_ns | awk -v empty="$empty_ns" '{ printf "  %-26s %6.0f ns a run\n", $1, $2 - empty }'
 stop
-sysctl -qw "kernel.bpf_stats_enabled=$stats"
+stats_end
 
 # --- burst ---
 
@@ -164,9 +82,9 @@ for callers in $CALLERS; do
   # it has read them all when its memory has stopped growing
   resident=
   wait_for '[ "$resident" = "$(awk "/VmHWM/ { print \$2 }" "/proc/$PID/status")" ] || { resident=$(awk "/VmHWM/ { print \$2 }" "/proc/$PID/status"); sleep 1; false; }'
-  # by its shape: struct caller_key is 48 bytes, struct caller_counts 88
-  map=$(awk '/^key_size/ { k = $2 } /^value_size/ { v = $2 } /^memlock/ && k == 48 && v == 88 { print $2; exit }' \
-    "/proc/$PID"/fdinfo/*)
+  map=$(awk '/^map_id/ { print $2 }' "/proc/$PID"/fdinfo/* | sort -un | while read -r id; do
+    bpftool map show id "$id" -j
+  done | jq 'select(.name == "callers").bytes_memlock')
   resident=$(awk '/VmHWM/ { print $2 }' "/proc/$PID/status")
   stop
   counted=$(jq '[.callers[].addresses | length] | add' "$D/out")
