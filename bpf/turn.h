@@ -28,8 +28,13 @@ struct turn_position {
 	__u32 read;
 	__u32 sent;
 	__u32 acknowledged; /* by the peer */
-	bool unread;        /* bytes have come that were not read */
+	__u32 come;
 };
+
+static __always_inline bool after(__u32 a, __u32 b)
+{
+	return (__s32)(a - b) > 0;
+}
 
 /* Of numbers that count a FIN as a byte: whether the application's is among those that it wrote. */
 static __always_inline bool fin_sent(__u8 state)
@@ -47,11 +52,8 @@ static __always_inline bool fin_sent(__u8 state)
 		barrier();                                                                         \
 		(at)->acknowledged = READ_(tp, snd_una);                                           \
 		(at)->read = READ_(tp, copied_seq);                                                \
-		(at)->unread = next_ != (at)->read + done_;                                        \
-		if (done_ && (at)->read == next_) {                                                \
-			(at)->read--;                                                              \
-			(at)->unread = false;                                                      \
-		}                                                                                  \
+		(at)->read -= done_ && (at)->read == next_;                                        \
+		(at)->come = next_ - done_;                                                        \
 		(at)->sent = READ_(tp, write_seq) - fin_sent(READ_(tp, SKC(skc_state)));           \
 	} while (0)
 
@@ -149,12 +151,13 @@ static __noinline int turn_was_read(struct tcp_sock *tp)
 	if (at.read == turn->read)
 		return 0;
 	turn->read = at.read;
+	turn->come = at.come;
 	if (turn->began && !turn->written && at.sent == turn->sent)
 		return 0; /* more of the same request */
 	now = bpf_ktime_get_ns();
 	turn_settle(turn, at.sent, now);
 	turn_over(c);
-	if ((__s32)(at.sent - at.acknowledged) > 0 || turn->flags & TURN_INTERIM)
+	if (after(at.sent, at.acknowledged) || turn->flags & TURN_INTERIM)
 		__sync_fetch_and_add(&turn->overlaps, 1);
 	turn->sent = at.sent;
 	turn->flags = 0;
@@ -163,7 +166,8 @@ static __noinline int turn_was_read(struct tcp_sock *tp)
 	return 0;
 }
 
-/* The first data that was sent answers a turn that is open. */
+/* The first data that was sent answers a turn that is open. What has come and was not read is more
+ * of it, or another; once the answer is on its way it may be the next. */
 static __always_inline void turn_answer(struct connection *c, const struct turn_position *at,
 					__u32 before, __u64 now)
 {
@@ -173,8 +177,8 @@ static __always_inline void turn_answer(struct connection *c, const struct turn_
 	if (!turn_answered(turn, now))
 		return;
 	__sync_fetch_and_add(&turn->requests, 1);
-	/* once the answer is on its way, the next request may have come */
-	if (at->unread && at->acknowledged == before)
+	if (after(turn->come, at->read) ||
+	    (after(at->come, at->read) && at->acknowledged == before))
 		__sync_fetch_and_add(&turn->overlaps, 1);
 	if (at->sent - before == INTERIM_LENGTH)
 		turn->flags |= TURN_INTERIM;

@@ -179,8 +179,8 @@ struct turn {
 	__u64 overlaps; /* what tells that turns are not requests: see bpf/turn.h */
 	__u32 read;     /* tcp_sock.copied_seq, as of what was counted last */
 	__u32 sent;     /* tcp_sock.write_seq, likewise */
+	__u32 come;     /* up to here had come when the application last read */
 	__u32 flags;    /* enum turn_flag */
-	__u32 reserved;
 };
 
 enum turn_flag {
