@@ -39,7 +39,9 @@ static __always_inline bool after(__u32 a, __u32 b)
 /* Of numbers that count a FIN as a byte: whether the application's is among those that it wrote. */
 static __always_inline bool fin_sent(__u8 state)
 {
-	return state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT && state != TCP_SYN_RECV;
+	const __u32 not_yet = 1 << TCP_ESTABLISHED | 1 << TCP_CLOSE_WAIT | 1 << TCP_SYN_RECV;
+
+	return !(not_yet >> (state & 31) & 1);
 }
 
 /* `done`: the peer's FIN has come, and is the last byte before `next`. What comes acknowledges
@@ -108,7 +110,7 @@ static __always_inline bool turn_answered(struct turn *turn, __u64 now)
 /* Something was written since, and no hook has told it. */
 static __always_inline void turn_settle(struct turn *turn, __u32 sent, __u64 now)
 {
-	if (!turn->began || turn->written || sent == turn->sent)
+	if (!turn->began || turn->written || !after(sent, turn->sent))
 		return;
 	if (!turn_answered(turn, now))
 		return;
@@ -214,7 +216,8 @@ static __always_inline int turn_was_sent(__u64 cookie, const struct turn_positio
 	__u32 before;
 	__u64 now;
 
-	if (!c || at->sent == c->turn.sent)
+	/* a thread that comes late can be behind what others have written since */
+	if (!c || !after(at->sent, c->turn.sent))
 		return 0;
 	now = bpf_ktime_get_ns();
 	turn = &c->turn;

@@ -146,24 +146,29 @@ struct histograms {
 	__u32 bucket[DURATIONS][HISTOGRAM_BUCKETS];
 };
 
-/* The bucket of a time. */
+/* The bucket of a time. Without branches: the verifier would go through all of their ways, wherever
+ * it is called. */
 static inline __attribute__((always_inline)) __u32 histogram_bucket(__u64 ns)
 {
-	__u32 octave = 0, step;
-	__u64 high = ns >> HISTOGRAM_LINEAR;
+	__u64 bits = ns >> HISTOGRAM_LINEAR;
+	__u32 octave, step;
 
-	if (high >> HISTOGRAM_OCTAVES)
+	/* all bits below the highest, and then their number: 0 in the linear part */
+	bits |= bits >> 1;
+	bits |= bits >> 2;
+	bits |= bits >> 4;
+	bits |= bits >> 8;
+	bits |= bits >> 16;
+	bits |= bits >> 32;
+	bits -= bits >> 1 & 0x5555555555555555;
+	bits = (bits & 0x3333333333333333) + (bits >> 2 & 0x3333333333333333);
+	bits = (bits + (bits >> 4)) & 0x0f0f0f0f0f0f0f0f;
+	octave = bits * 0x0101010101010101 >> 56;
+	if (octave > HISTOGRAM_OCTAVES)
 		return HISTOGRAM_BUCKETS - 1;
-	/* the number of bits in `high`: 0 in the linear part */
-	for (__u32 shift = 32; shift; shift >>= 1) {
-		if (high >> shift) {
-			high >>= shift;
-			octave += shift;
-		}
-	}
-	octave += high;
-	/* how far it is through its octave, as a fraction of 2^HISTOGRAM_LINEAR */
-	step = octave ? (__u32)(ns >> (octave - 1)) & ((1 << HISTOGRAM_LINEAR) - 1) : (__u32)ns;
+	/* how far it is through its octave, in parts of 2^HISTOGRAM_LINEAR: the first two are as
+	 * long as each other */
+	step = ns >> (octave - (octave + 63) / 64) & ((1 << HISTOGRAM_LINEAR) - 1);
 	return octave * HISTOGRAM_STEPS + (step * HISTOGRAM_STEPS >> HISTOGRAM_LINEAR);
 }
 
