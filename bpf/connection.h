@@ -301,7 +301,7 @@ static __always_inline void connection_closed(struct tcp_sock *tp, __u64 cookie)
 	turn_look(&c->turn, tp, now);
 	turn_over(c);
 	if (!(c->flags & CONNECTION_OLD))
-		histogram_count(c, OPEN_TIME, now - c->opened);
+		times_count(c, OPEN_TIME, now - c->opened);
 	counts = counts_of(c);
 	if (counts) {
 		__sync_fetch_and_add(&counts->closed, 1);

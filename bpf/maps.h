@@ -19,7 +19,8 @@ const volatile bool preempted;
 /* Not where the limit is lower than their number. */
 const volatile bool use_caller_slots;
 const volatile bool use_connection_slots;
-const volatile __u64 tick_ns;   /* length of a jiffy */
+const volatile __u64 tick_ns; /* length of a jiffy */
+const volatile __u32 max_histograms;
 const volatile __u32 nr_accept; /* numbers of the two system calls */
 const volatile __u32 nr_accept4;
 /* Of inet_csk_accept(): 4 up to 6.9, 2 from 6.10 on; 0: not known. */
@@ -48,6 +49,7 @@ __u64 window_start;      /* when the trace began */
 __u64 found_start;       /* what that sweep finds */
 __u32 found_pid;
 __u32 files_again; /* it looks for the kubelet alone */
+__u32 histograms_used;
 __u64 last_wakeup;
 __u64 barrier_word; /* of no meaning: see kernel.h */
 
@@ -80,15 +82,31 @@ struct {
 /* What an entry begins with: it would be much of a program's stack. */
 const struct caller_counts fresh_counts = {};
 
-/* Times of callers' requests and connections, by the caller; what finds no room has none. */
+/*
+ * Times of callers' requests and connections: an array, for a connection remembers its caller's
+ * number and finds it without a hash. Numbers count from 1; those that are taken are the keys of a
+ * map, since there is no other way to take one just once on every kernel.
+ */
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__type(key, struct caller_key);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, __u32);
 	__type(value, struct histograms);
 	__uint(max_entries, 1);
 } histograms SEC(".maps");
 
-const struct histograms fresh_histograms = {};
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__type(key, struct caller_key);
+	__type(value, __u32);
+	__uint(max_entries, 1);
+} histogram_numbers SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__type(key, __u32);
+	__type(value, __u8);
+	__uint(max_entries, 1);
+} histogram_taken SEC(".maps");
 
 /* Sockets that a thread is writing to, by the thread: see turn.h. */
 struct {

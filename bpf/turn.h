@@ -69,31 +69,6 @@ static __always_inline void turn_start(struct turn *turn, struct tcp_sock *tp)
 	turn->sent = at.sent;
 }
 
-static __always_inline struct histograms *histograms_find(const struct connection *c)
-{
-	struct histograms *found;
-
-	if (c->flags & CONNECTION_UNATTRIBUTED)
-		return NULL;
-	found = bpf_map_lookup_elem(&histograms, &c->key);
-	if (found)
-		return found;
-	bpf_map_update_elem(&histograms, &c->key, &fresh_histograms, BPF_NOEXIST);
-	return bpf_map_lookup_elem(&histograms, &c->key);
-}
-
-static __always_inline void histogram_count(const struct connection *c, enum duration duration,
-					    __u64 ns)
-{
-	struct histograms *found = histograms_find(c);
-	__u32 bucket = histogram_bucket(ns);
-
-	if (found && bucket < HISTOGRAM_BUCKETS)
-		__sync_fetch_and_add(&found->bucket[duration][bucket], 1);
-	else if (duration == SERVICE_TIME)
-		COUNT(untimed);
-}
-
 /* The turn is answered: true for the first who tells. */
 static __always_inline bool turn_answered(struct turn *turn, __u64 now)
 {
@@ -130,18 +105,28 @@ static __always_inline void turn_look(struct turn *turn, struct tcp_sock *tp, __
 }
 
 /* The last turn is over: the next begins, or the connection ends. */
-static __always_inline void turn_over(const struct connection *c)
+static __always_inline void turn_over(struct connection *c)
 {
 	const struct turn *turn = &c->turn;
 
 	if (turn->written && !(turn->flags & TURN_UNTIMED))
-		histogram_count(c, RESPONSE_TIME, turn->written - turn->began);
+		times_count(c, RESPONSE_TIME, turn->written - turn->began);
+}
+
+/* Of a pointer that has a type: a load, in place of a call that reads any memory. */
+static __always_inline __u64 turn_cookie(struct tcp_sock *tp)
+{
+#ifndef OLD_KERNEL
+	return tp->SKC(skc_cookie.counter);
+#else
+	return socket_cookie_made(tp);
+#endif
 }
 
 /* The application has read. Runs under the socket's lock. */
 static __noinline int turn_was_read(struct tcp_sock *tp)
 {
-	struct connection *c = connection_find(socket_cookie_made(tp));
+	struct connection *c = connection_find(turn_cookie(tp));
 	struct turn_position at;
 	struct turn *turn;
 	__u64 now;
@@ -184,7 +169,7 @@ static __always_inline void turn_answer(struct connection *c, const struct turn_
 		__sync_fetch_and_add(&turn->overlaps, 1);
 	if (at->sent - before == INTERIM_LENGTH)
 		turn->flags |= TURN_INTERIM;
-	histogram_count(c, SERVICE_TIME, now - began);
+	times_count(c, SERVICE_TIME, now - began);
 }
 
 /* Sent, and no turn is open: there is more of the last answer, or the read was missed, or the
@@ -238,7 +223,7 @@ static __noinline int turn_socket_sent(struct tcp_sock *tp)
 	struct turn_position at;
 
 	TURN_POSITION(&at, READ, tp);
-	return turn_was_sent(socket_cookie_made(tp), &at);
+	return turn_was_sent(turn_cookie(tp), &at);
 }
 
 /* Runs for whatever is read from TCP: leaves at once. */

@@ -22,6 +22,7 @@
 #include "client.h"
 #include "record.h"
 
+#include "times.h"
 #include "turn.h"
 
 #include "connection.h"

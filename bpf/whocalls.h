@@ -186,6 +186,8 @@ struct turn {
 	__u32 sent;     /* tcp_sock.write_seq, likewise */
 	__u32 come;     /* up to here had come when the application last read */
 	__u32 flags;    /* enum turn_flag */
+	__u32 times;    /* number of its caller's histograms; 0: not looked up yet, or none */
+	__u32 reserved;
 };
 
 enum turn_flag {
@@ -355,11 +357,11 @@ WHOCALLS_ASSERT_SIZE(endpoint_key, 20);
 WHOCALLS_ASSERT_SIZE(caller_key, 48);
 WHOCALLS_ASSERT_SIZE(caller_counts, 144);
 WHOCALLS_ASSERT_SIZE(caller_slot, 200);
-WHOCALLS_ASSERT_SIZE(turn, 48);
-WHOCALLS_ASSERT_SIZE(connection, 168);
+WHOCALLS_ASSERT_SIZE(turn, 56);
+WHOCALLS_ASSERT_SIZE(connection, 176);
 WHOCALLS_ASSERT_SIZE(histograms, 7752);
 WHOCALLS_ASSERT_SIZE(mark_key, 16);
-WHOCALLS_ASSERT_SIZE(connection_slot, 176);
+WHOCALLS_ASSERT_SIZE(connection_slot, 184);
 WHOCALLS_ASSERT_SIZE(client, 40);
 WHOCALLS_ASSERT_SIZE(attempt, 64);
 WHOCALLS_ASSERT_SIZE(pending, 72);

@@ -212,6 +212,8 @@ static void choose_refused(struct capture *capture, bool none)
 static int size_maps(struct capture *capture, const struct capture_options *options)
 {
 	size_t endpoints = options->target->n_endpoints + options->more_endpoints;
+	uint32_t histograms =
+		options->max_callers < MAX_HISTOGRAMS ? options->max_callers : MAX_HISTOGRAMS;
 	struct whocalls_bpf *bpf = capture->bpf;
 	const struct {
 		struct bpf_map *map;
@@ -220,8 +222,9 @@ static int size_maps(struct capture *capture, const struct capture_options *opti
 		{bpf->maps.callers, options->max_callers},
 		{bpf->maps.connections, options->max_connections},
 		{bpf->maps.marks, capture->old ? 2 * options->max_connections : 1},
-		{bpf->maps.histograms,
-		 options->max_callers < MAX_HISTOGRAMS ? options->max_callers : MAX_HISTOGRAMS},
+		{bpf->maps.histograms, histograms},
+		{bpf->maps.histogram_numbers, histograms},
+		{bpf->maps.histogram_taken, histograms},
 		{bpf->maps.sending,
 		 capture->hooks[REQUESTS].programs[1] == bpf->progs.turn_sending ? MAX_SENDING : 1},
 		{bpf->maps.endpoints, endpoints ? endpoints : 1},
@@ -231,6 +234,7 @@ static int size_maps(struct capture *capture, const struct capture_options *opti
 	};
 	int r = 0;
 
+	bpf->rodata->max_histograms = histograms;
 	for (size_t i = 0; i < LENGTH(sizes) && !r; i++)
 		r = bpf_map__set_max_entries(sizes[i].map, (uint32_t)sizes[i].entries);
 	return r;

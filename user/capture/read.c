@@ -272,15 +272,20 @@ int capture_connections(struct capture *capture,
 }
 
 struct take_times {
+	const struct bpf_map *histograms;
+	struct histograms *times;
 	int (*take)(const struct caller_key *key, const struct histograms *times, void *arg);
 	void *arg;
 };
 
-static int take_times(const void *key, const void *value, void *arg)
+static int take_times(const void *key, const void *number, void *arg)
 {
 	const struct take_times *t = arg;
+	uint32_t index = *(const uint32_t *)number - 1;
+	int r = bpf_map__lookup_elem(t->histograms, &index, sizeof(index), t->times,
+				     sizeof(*t->times), 0);
 
-	return t->take(key, value, t->arg);
+	return r ? r : t->take(key, t->times, t->arg);
 }
 
 int capture_times(struct capture *capture,
@@ -288,9 +293,13 @@ int capture_times(struct capture *capture,
 			      void *arg),
 		  void *arg)
 {
-	struct take_times t = {take, arg};
+	struct take_times t = {capture->bpf->maps.histograms, malloc(sizeof(*t.times)), take, arg};
+	int r = -ENOMEM;
 
-	return batch(capture->bpf->maps.histograms, take_times, &t);
+	if (t.times)
+		r = batch(capture->bpf->maps.histogram_numbers, take_times, &t);
+	free(t.times);
+	return r;
 }
 
 int capture_unattributed(struct capture *capture, struct caller_counts *counts)
