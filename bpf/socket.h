@@ -163,6 +163,12 @@ static __always_inline void request_read(struct server_socket *out, struct sock_
 	addresses_of(out, skc);
 }
 
+/* A subflow of an MPTCP connection. */
+static __always_inline bool socket_mptcp(struct tcp_sock *tp)
+{
+	return bpf_core_field_exists(tp->is_mptcp) && BPF_CORE_READ_BITFIELD(tp, is_mptcp);
+}
+
 /*
  * The application has taken this connection from the queue, or had: sk_socket is what accept()
  * gives it, SOCK_DEAD what close() leaves (sock_graft(), sock_orphan()). A connection that ends in
@@ -172,7 +178,7 @@ static __always_inline bool socket_taken(struct tcp_sock *tp)
 {
 	if (tp->SK(sk_socket))
 		return true;
-	if (bpf_core_field_exists(tp->is_mptcp) && BPF_CORE_READ_BITFIELD(tp, is_mptcp))
+	if (socket_mptcp(tp))
 		return false;
 	return tp->SKC(skc_flags) >> SOCK_DEAD & 1;
 }
@@ -182,7 +188,7 @@ static __always_inline bool socket_joined(struct tcp_sock *tp)
 {
 	struct mptcp_subflow_context *subflow;
 
-	if (!bpf_core_field_exists(tp->is_mptcp) || !BPF_CORE_READ_BITFIELD(tp, is_mptcp))
+	if (!socket_mptcp(tp))
 		return false;
 	subflow = BPF_CORE_READ(tp, inet_conn.icsk_ulp_data);
 	return subflow && BPF_CORE_READ_BITFIELD_PROBED(subflow, mp_join);

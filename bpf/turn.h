@@ -17,6 +17,9 @@
  *   acknowledges it with the next request;
  * - it writes first;
  * - it answers with as many bytes as "100 Continue" has, and then reads on.
+ *
+ * Of MPTCP neither hook comes: the application reads from, and writes to, another socket than the
+ * one that is counted. Its turns are none, and are no requests.
  */
 #ifndef BPF_TURN_H
 #define BPF_TURN_H
@@ -102,6 +105,8 @@ static __always_inline void turn_look(struct turn *turn, struct tcp_sock *tp, __
 
 	TURN_POSITION(&at, READ, tp);
 	turn_settle(turn, at.sent, now);
+	if (socket_mptcp(tp))
+		turn->overlaps = 1;
 }
 
 /* The last turn is over: the next begins, or the connection ends. */

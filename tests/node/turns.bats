@@ -222,3 +222,13 @@ delays() {
   turns_are one 10 requests
   times_are one service_time p50
 }
+
+@test "turns: MPTCP is not counted, and that is told" {
+  need_mptcp
+  server_start s --mode http --mptcp
+  trace_start --port "$PORT"
+  http_run one --mptcp --connections 5
+  server_wait s closed 5
+  trace_stop
+  caller_is one opened=5 requests=0 requests_are=turns
+}
