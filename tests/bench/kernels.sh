@@ -8,7 +8,8 @@
 # Each row makes ROUNDS runs of the same COUNT connections. Of the caller, in whose system calls the hooks run, it takes
 # the fewest instructions; of the tool itself, the most, less what it takes in the same time when nothing happens. (A
 # timer of its that comes late because of the caller can fall out of the time that is looked at, never into it.)
-# Between runs TIME_WAIT is let pass.
+# Between runs TIME_WAIT is let pass. Then the same for requests of one connection, of the hooks alone: the server, the
+# client and what runs in their system calls. ONLY=requests leaves out the rest.
 set -u
 COUNT=${COUNT:-2000} ROUNDS=${ROUNDS:-3}
 WARM=300 # connections before that: so that the callers are known
@@ -182,28 +183,75 @@ exec 6> >(exec $W/whocalls-load server --port 3001 --mode sink --ready $T/ready 
 while [ ! -e $T/ready ]; do pause 0.01; done
 cgroup=/sys/fs/cgroup
 
-measure untraced
-empty 'empty, two hooks' inet_sock_set_state sockops=$cgroup
-empty 'empty, with fexit' inet_sock_set_state sockops=$cgroup fexit=inet_csk_accept
-for hook in fexit kretprobe syscall none; do
-  whocalls "whocalls, $hook" 3000 whocalls_count --accept-hook $hook
-done
-whocalls 'whocalls, another port' 3002 whocalls_count
-lost['whocalls, another port']=-
-peer 'tcpaccept (bcc)' tcpaccept_count tcpaccept-bpfcc
-peer tcpaccept.bt tcpaccept_count bpftrace -B line /usr/sbin/tcpaccept.bt
-peer 'tcplife (libbpf-tools)' tcplife_count tcplife -L 3000,3001
-peer 'tcptracer (libbpf-tools)' tcptracer_count tcptracer
-# A rule that asks for the state of a connection is what switches connection tracking on.
-for module in /modules/bench/*.ko; do insmod "$module"; done
-if nft -f - <<<'table inet t { chain c { type filter hook input priority 0; ct state new counter; }; }' 2>$T/err; then
-  measure 'connection tracking, no tool'
-  peer 'conntrack -E' conntrack_count conntrack -E -e NEW -p tcp
-else
-  skip 'conntrack -E' "$(why)"
-fi
+connections() {
+  measure untraced
+  empty 'empty, two hooks' inet_sock_set_state sockops=$cgroup
+  empty 'empty, with fexit' inet_sock_set_state sockops=$cgroup fexit=inet_csk_accept
+  for hook in fexit kretprobe syscall none; do
+    whocalls "whocalls, $hook" 3000 whocalls_count --accept-hook $hook
+  done
+  whocalls 'whocalls, another port' 3002 whocalls_count
+  lost['whocalls, another port']=-
+  peer 'tcpaccept (bcc)' tcpaccept_count tcpaccept-bpfcc
+  peer tcpaccept.bt tcpaccept_count bpftrace -B line /usr/sbin/tcpaccept.bt
+  peer 'tcplife (libbpf-tools)' tcplife_count tcplife -L 3000,3001
+  peer 'tcptracer (libbpf-tools)' tcptracer_count tcptracer
+  # A rule that asks for the state of a connection is what switches connection tracking on.
+  for module in /modules/bench/*.ko; do insmod "$module"; done
+  if nft -f - <<<'table inet t { chain c { type filter hook input priority 0; ct state new counter; }; }' 2>$T/err; then
+    measure 'connection tracking, no tool'
+    peer 'conntrack -E' conntrack_count conntrack -E -e NEW -p tcp
+  else
+    skip 'conntrack -E' "$(why)"
+  fi
+}
+
+# One request: the fewest instructions of ROUNDS runs. -------------------------------------------------------------
+
+requests() { # NAME TEXT [COMMAND...]: TEXT is what it says when it is ready
+  local round name=$1
+  if [ $# -gt 2 ]; then
+    begin "${@:3}"
+    until_true 60 says "$T/${2%%:*}" "${2#*:}" || { stop && return 1; }
+  fi
+  for ((round = 0; round < ROUNDS; round++)); do
+    pause 2
+    $W/requests 3000 "$COUNT"
+  done >$T/rounds
+  sed "s/^/$name: /" $T/rounds
+  request_rows+=("$name")
+  request_instructions[$name]=$(sort -g $T/rounds | head -n 1)
+  stop
+}
+request_rows=()
+declare -A request_instructions
+
+all_requests() {
+  local sent
+  requests untraced -
+  for sent in sock_send_length fexit=tcp_sendmsg; do
+    requests "empty, $sent" out:ready $W/empty tcp_rcv_space_adjust $sent && break
+  done
+  requests whocalls err:tracing $W/whocalls trace --port 3000
+  requests 'whocalls, kretprobe' err:tracing $W/whocalls trace --port 3000 --accept-hook kretprobe
+  requests 'whocalls, another port' err:tracing $W/whocalls trace --port 3002
+}
+
+[ "${ONLY-}" = requests ] || connections
+all_requests
 
 echo '=== table'
+request_table() {
+  local name added
+  printf '%-28s %12s %12s\n' "$(uname -r)" 'of a request' 'to untraced'
+  for name in "${request_rows[@]}"; do
+    added=$(awk -v a="${request_instructions[$name]}" -v b="${request_instructions[untraced]}" 'BEGIN { print a - b }')
+    printf '%-28s %12.0f %+12.0f\n' "$name" "${request_instructions[$name]}" "$added"
+  done
+}
+request_table
+[ "${ONLY-}" != requests ] || exit 0
+echo
 printf '%-28s %12s %10s %11s %8s %12s %7s %10s %8s\n' "$(uname -r)" instructions "tool's own" 'to untraced' 'to empty' \
   'events lost' 'start s' 'memory MiB' 'idle M/s'
 ratio() { awk -v a="${instructions[$1]}" -v b="$2" 'BEGIN { printf "%.3f", a / b }'; }

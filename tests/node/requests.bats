@@ -22,22 +22,6 @@ load requests.sh
   times_counted 2000
 }
 
-@test "requests: one on each of 100 short connections" {
-  talk_start
-  trace_start --port "$PORT"
-  http_run one --connections 100
-  turns_are one 100 requests
-  times_counted 100
-}
-
-@test "requests: larger than the socket's buffer" {
-  talk_start
-  trace_start --port "$PORT"
-  http_run one --body 8000000 --requests-per-connection 3
-  turns_are one 3 requests
-  times_counted 3
-}
-
 @test "requests: answered by sendfile" {
   talk_start --write-by sendfile --response 300000
   trace_start --port "$PORT"
@@ -120,12 +104,4 @@ load requests.sh
   http_run one --end reset --connections 20 --requests-per-connection 3
   turns_are one 60 requests
   times_counted 60
-}
-
-@test "requests: the client half-closes after its request" {
-  talk_start
-  trace_start --port "$PORT"
-  http_run one --end half --connections 20
-  turns_are one 20 requests
-  times_counted 20
 }

@@ -232,3 +232,27 @@ delays() {
   trace_stop
   caller_is one opened=5 requests=0 requests_are=turns
 }
+
+@test "turns: one on each of 100 short connections" {
+  talk_start
+  trace_start --port "$PORT"
+  http_run one --connections 100
+  turns_are one 100 requests
+  times_counted 100
+}
+
+@test "turns: larger than the socket's buffer" {
+  talk_start
+  trace_start --port "$PORT"
+  http_run one --body 8000000 --requests-per-connection 3
+  turns_are one 3 requests
+  times_counted 3
+}
+
+@test "turns: the client half-closes after its request" {
+  talk_start
+  trace_start --port "$PORT"
+  http_run one --end half --connections 20
+  turns_are one 20 requests
+  times_counted 20
+}
