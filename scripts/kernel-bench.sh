@@ -5,6 +5,7 @@
 #   KERNELS='6.1 7.x'  these
 #   COUNT=2000         connections of a run
 #   ROUNDS=3           runs of each row
+#   ONLY=requests      what a request costs, and nothing else
 #   GUESTS=2           how many guests at a time; each takes one processor and 3 GiB
 #
 # What each guest said stays in $BUILD/bench-kernels.
@@ -26,7 +27,7 @@ measure() { # KERNEL SUITES
   folder=$(HEADERS=1 child scripts/kernel-fetch.sh "$2") || return
   (child scripts/kernel-image.sh "$folder" "$work/$kernel.cpio" bench) || return
   (ICOUNT=1 MEMORY=3072 child scripts/kernel-run.sh "$folder" "$work/$kernel.cpio" "$work/$kernel.log" $limit \
-    "COUNT=${COUNT:-2000}" "ROUNDS=${ROUNDS:-3}") || return
+    "COUNT=${COUNT:-2000}" "ROUNDS=${ROUNDS:-3}" "ONLY=${ONLY-}") || return
   rm "$work/$kernel.cpio"
 }
 

@@ -67,7 +67,7 @@ benches() {
   local path libbcc
   mkdir -p "$root/whocalls/tests/bench"
   cp tests/bench/kernels.sh "$root/whocalls/tests/bench/"
-  cp "${BENCH:?}"/{connections,empty} "$root/whocalls/bin/"
+  cp "${BENCH:?}"/{connections,empty,requests} "$root/whocalls/bin/"
   for path in "${peers[@]}"; do
     [ -e "$path" ] || continue
     mkdir -p "$root${path%/*}"
