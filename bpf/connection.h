@@ -243,7 +243,7 @@ static __always_inline void connection_opened(struct tcp_sock *tp, __u64 cookie,
 		return;
 	__sync_fetch_and_add(&totals->seen[witness], 1);
 	caller_identify(&c, &s, *endpoint);
-	turn_start(&c.turn, tp);
+	turn_start(&c.turn, tp, cookie);
 	connection_make(&c, &s, witness, last, bpf_ktime_get_ns(), totals);
 }
 
@@ -298,7 +298,7 @@ static __always_inline void connection_closed(struct tcp_sock *tp, __u64 cookie)
 	error = tp->SK(sk_err);
 	received = less(payload_received(tp), c->base_received);
 	sent = less(payload_sent(tp), c->base_sent);
-	turn_look(&c->turn, tp, now);
+	turn_end(&c->turn, tp);
 	turn_over(c);
 	if (!(c->flags & CONNECTION_OLD))
 		times_count(c, OPEN_TIME, now - c->opened);
@@ -312,8 +312,8 @@ static __always_inline void connection_closed(struct tcp_sock *tp, __u64 cookie)
 			__sync_fetch_and_add(&counts->bytes_sent, sent);
 		if (error)
 			__sync_fetch_and_add(&counts->resets, 1);
-		if (c->turn.requests)
-			__sync_fetch_and_add(&counts->requests, c->turn.requests);
+		if (turn_requests(&c->turn))
+			__sync_fetch_and_add(&counts->requests, turn_requests(&c->turn));
 		if (c->turn.overlaps)
 			__sync_fetch_and_add(&counts->overlaps, c->turn.overlaps);
 		if (c->flags & CONNECTION_OLD && carried_data(c, received, sent))

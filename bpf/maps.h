@@ -110,7 +110,7 @@ struct {
 
 /* Sockets that a thread is writing to, by the thread: see turn.h. */
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__type(key, __u64);
 	__type(value, __u64);
 	__uint(max_entries, 1);

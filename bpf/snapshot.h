@@ -49,7 +49,7 @@ static __always_inline void sweep_found(struct tcp_sock *tp, __u64 cookie, __u64
 	__sync_fetch_and_add(&totals->seen[WITNESS_SNAPSHOT], 1);
 	caller_identify(&c, &s, *endpoint);
 	sweep_read(&c, tp, now);
-	turn_start(&c.turn, tp);
+	turn_start(&c.turn, tp, cookie);
 	if (!snapshot_done || sockops_attached) {
 		c.flags = CONNECTION_OLD | (c.waiting ? 0 : CONNECTION_ACCEPTED);
 		c.base_received = c.bytes_received;
@@ -171,9 +171,7 @@ int snapshot(struct bpf_iter__tcp *ctx)
 		return 0;
 	}
 	sweep_read(c, tp, now);
-	/* what was written just now its hook may be about to tell */
-	if ((__u32)bpf_jiffies64() - tp->lsndtime > 1)
-		turn_look(&c->turn, tp, now);
+	turn_swept(&c->turn, tp);
 	if (!c->waiting && connection_accepted(c, cookie))
 		COUNT(accept_told);
 	return 0;

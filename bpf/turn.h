@@ -47,75 +47,127 @@ static __always_inline bool fin_sent(__u8 state)
 	return !(not_yet >> (state & 31) & 1);
 }
 
-/* `done`: the peer's FIN has come, and is the last byte before `next`. What comes acknowledges
- * first, and is there then: so it is looked for in the other order. */
+/*
+ * `done`: the peer's FIN has come, and is the last byte before `next`; if it comes just now nothing
+ * is told of what has come. Whoever sends more acknowledges first, and then it is there: so it is
+ * looked for in the other order.
+ */
 #define TURN_POSITION(at, READ_, tp)                                                               \
 	do {                                                                                       \
-		__u32 next_ = READ_(tp, rcv_nxt);                                                  \
-		bool done_ = READ_(tp, SKC(skc_flags)) >> SOCK_DONE & 1;                           \
+		bool done_ = READ_(tp, SKC(skc_flags)) >> SOCK_DONE & 1, done_then_;               \
+		__u32 next_;                                                                       \
                                                                                                    \
+		barrier();                                                                         \
+		next_ = READ_(tp, rcv_nxt);                                                        \
+		barrier();                                                                         \
+		done_then_ = READ_(tp, SKC(skc_flags)) >> SOCK_DONE & 1;                           \
 		barrier();                                                                         \
 		(at)->acknowledged = READ_(tp, snd_una);                                           \
 		(at)->read = READ_(tp, copied_seq);                                                \
 		(at)->read -= done_ && (at)->read == next_;                                        \
-		(at)->come = next_ - done_;                                                        \
+		(at)->come = done_ == done_then_ ? next_ - done_ : (at)->read;                     \
 		(at)->sent = READ_(tp, write_seq) - fin_sent(READ_(tp, SKC(skc_state)));           \
 	} while (0)
 
 /* The record of a connection is made: what was read and sent before is no turn of it. */
-static __always_inline void turn_start(struct turn *turn, struct tcp_sock *tp)
+static __always_inline void turn_start(struct turn *turn, struct tcp_sock *tp, __u64 cookie)
 {
 	struct turn_position at;
 
 	TURN_POSITION(&at, READ, tp);
 	turn->read = at.read;
 	turn->sent = at.sent;
+	turn->turns = cookie << (64 - TURN_COOKIE);
 }
 
-/* The turn is answered: true for the first who tells. */
-static __always_inline bool turn_answered(struct turn *turn, __u64 now)
+/* One more is answered, of those that `turns` tells; false if somebody has told it meanwhile. */
+static __always_inline bool turn_answered(struct turn *turn, __u64 turns)
 {
+	__u64 more = (turns | TURN_OPEN) + 1;
+
 #ifndef OLD_KERNEL
-	return !compare_exchange(&turn->written, 0, now);
+	return compare_exchange(&turn->turns, turns,
+				turns & TURN_OPEN ? more : turns + TURN_ANSWERED) == turns;
 #else
-	if (turn->written)
+	if (*(volatile __u64 *)&turn->turns != turns)
 		return false;
-	turn->written = now;
+	turn->turns = turns & TURN_OPEN ? more : turns + TURN_ANSWERED;
 	return true;
 #endif
 }
 
-/* Something was written since, and no hook has told it. */
-static __always_inline void turn_settle(struct turn *turn, __u32 sent, __u64 now)
+/* Whether the record is still of the connection that had these `turns`. */
+static __always_inline bool turn_of(const struct turn *turn, __u64 turns)
 {
-	if (!turn->began || turn->written || !after(sent, turn->sent))
+	return !((*(volatile __u64 *)&turn->turns ^ turns) >> (64 - TURN_COOKIE));
+}
+
+/* Only forward: a thread that comes late can be behind what others have written since. */
+static __always_inline void turn_sent_up_to(struct turn *turn, __u32 sent)
+{
+	if (after(sent, turn->sent))
+		turn->sent = sent;
+}
+
+/*
+ * Something was written since, and no hook has told it. Under the socket's lock. `both`: no read is
+ * on its way to be told either, so what was read and written is a turn.
+ */
+static __always_inline void turn_settle(struct turn *turn, const struct turn_position *at,
+					bool both)
+{
+	__u64 turns = turn->turns;
+	bool missed = both && after(at->read, turn->read);
+
+	if (!after(at->sent, turn->sent) || (!(turns & TURN_OPEN) && !missed))
 		return;
-	if (!turn_answered(turn, now))
+	if (!turn_answered(turn, turns))
 		return;
-	turn->sent = sent;
-	turn->flags |= TURN_UNTIMED;
-	__sync_fetch_and_add(&turn->requests, 1);
+	turn->untimed = (__u32)turn_requests(turn);
+	if (both)
+		turn->read = at->read;
+	turn->sent = at->sent;
 	COUNT(turns_found);
 }
 
-/* The same of a socket whose lock is held. */
-static __always_inline void turn_look(struct turn *turn, struct tcp_sock *tp, __u64 now)
+/* Nothing of it is on its way to be told. Under the socket's lock. */
+static __always_inline void turn_end(struct turn *turn, struct tcp_sock *tp)
 {
 	struct turn_position at;
 
-	TURN_POSITION(&at, READ, tp);
-	turn_settle(turn, at.sent, now);
-	if (socket_mptcp(tp))
+	if (socket_mptcp(tp)) {
 		turn->overlaps = 1;
+		return;
+	}
+	TURN_POSITION(&at, READ, tp);
+	turn_settle(turn, &at, true);
+}
+
+/*
+ * A sweep looks at it. What waits for the peer may be in a call that has not returned: its hook
+ * comes, as it may if it was sent just now. (An old kernel's sweep has no lock.)
+ */
+static __always_inline void turn_swept(struct turn *turn, struct tcp_sock *tp)
+{
+	bool settles = !after(READ(tp, write_seq), READ(tp, snd_una)) &&
+		       (__u32)bpf_jiffies64() - tp->lsndtime > 1;
+
+#ifdef OLD_KERNEL
+	settles = false;
+#endif
+	if (settles || socket_mptcp(tp))
+		turn_end(turn, tp);
 }
 
 /* The last turn is over: the next begins, or the connection ends. */
 static __always_inline void turn_over(struct connection *c)
 {
 	const struct turn *turn = &c->turn;
+	__u64 took = turn->written - turn->began;
 
-	if (turn->written && !(turn->flags & TURN_UNTIMED))
-		times_count(c, RESPONSE_TIME, turn->written - turn->began);
+	if (turn->began && !(turn->turns & TURN_OPEN) && turn->written > turn->began &&
+	    turn->untimed != (__u32)turn_requests(turn))
+		times_count(c, RESPONSE_TIME, took);
 }
 
 /* Of a pointer that has a type: a load, in place of a call that reads any memory. */
@@ -140,86 +192,96 @@ static __noinline int turn_was_read(struct tcp_sock *tp)
 		return 0;
 	turn = &c->turn;
 	TURN_POSITION(&at, READ, tp);
-	if (at.read == turn->read)
+	if (!after(at.read, turn->read))
 		return 0;
 	turn->read = at.read;
 	turn->come = at.come;
-	if (turn->began && !turn->written && at.sent == turn->sent)
+	if (turn->turns & TURN_OPEN && !after(at.sent, turn->sent))
 		return 0; /* more of the same request */
 	now = bpf_ktime_get_ns();
-	turn_settle(turn, at.sent, now);
+	turn_settle(turn, &at, false);
 	turn_over(c);
-	if (after(at.sent, at.acknowledged) || turn->flags & TURN_INTERIM)
+	if (after(at.sent, at.acknowledged) ||
+	    (turn->interim && turn->interim == (__u32)turn_requests(turn)))
 		__sync_fetch_and_add(&turn->overlaps, 1);
 	turn->sent = at.sent;
-	turn->flags = 0;
 	turn->began = now;
-	turn->written = 0;
+	/* last: who sees it sees what stands above, too */
+	barrier();
+	__sync_fetch_and_add(&turn->turns, !(turn->turns & TURN_OPEN));
 	return 0;
 }
 
-/* The first data that was sent answers a turn that is open. What has come and was not read is more
- * of it, or another; once the answer is on its way it may be the next. */
+/* The first data that was sent answers the turn that is open. What has come and was not read is
+ * more of it, or another; once the answer is on its way it may be the next. */
 static __always_inline void turn_answer(struct connection *c, const struct turn_position *at,
-					__u32 before, __u64 now)
+					__u64 turns, __u32 before, __u64 now)
 {
 	struct turn *turn = &c->turn;
 	__u64 began = turn->began;
+	bool more = after(turn->come, at->read) ||
+		    (after(at->come, at->read) && at->acknowledged == before);
 
-	if (!turn_answered(turn, now))
+	barrier();
+	/* if this is so, no other has begun meanwhile */
+	if (!turn_answered(turn, turns) || !turn_of(turn, turns))
 		return;
-	__sync_fetch_and_add(&turn->requests, 1);
-	if (after(turn->come, at->read) ||
-	    (after(at->come, at->read) && at->acknowledged == before))
-		__sync_fetch_and_add(&turn->overlaps, 1);
+	turn->written = now;
 	if (at->sent - before == INTERIM_LENGTH)
-		turn->flags |= TURN_INTERIM;
+		turn->interim = (__u32)(turns << TURN_COOKIE >> TURN_COOKIE >> 1) + 1;
+	turn_sent_up_to(turn, at->sent);
+	if (more)
+		__sync_fetch_and_add(&turn->overlaps, 1);
 	times_count(c, SERVICE_TIME, now - began);
 }
 
 /* Sent, and no turn is open: there is more of the last answer, or the read was missed, or the
  * server has something to say by itself. */
 static __always_inline void turn_more(struct connection *c, const struct turn_position *at,
-				      __u64 now)
+				      __u64 turns, __u64 now)
 {
 	struct turn *turn = &c->turn;
 
-	turn->flags &= ~TURN_INTERIM;
-	if (at->read != turn->read) {
-		turn_over(c);
+	if (after(at->read, turn->read)) {
+		if (!turn_answered(turn, turns))
+			return;
 		turn->read = at->read;
-		turn->began = now;
-		turn->flags = TURN_UNTIMED;
-		__sync_fetch_and_add(&turn->requests, 1);
+		turn->untimed = (__u32)turn_requests(turn);
 		COUNT(turns_found);
-	} else if (!turn->began && !(c->flags & CONNECTION_OLD)) {
+	} else if (!turn->began && !turn->untimed && !(c->flags & CONNECTION_OLD)) {
 		__sync_fetch_and_add(&turn->overlaps, 1);
 	}
-	turn->written = turn->began ? now : 0;
+	if (!turn_of(turn, turns))
+		return;
+	turn->written = now;
+	turn->interim = 0;
+	turn_sent_up_to(turn, at->sent);
 }
 
-/* The application has written. */
+/*
+ * The application has written. Nobody has locked the socket: others may read, or write, or the
+ * connection end, between any two of these steps. Whoever reads the next request under the lock has
+ * settled this one, and then `turns` has changed.
+ */
 static __always_inline int turn_was_sent(__u64 cookie, const struct turn_position *at)
 {
 	struct connection *c = connection_find(cookie);
-	struct turn *turn;
+	__u64 turns, now;
 	__u32 before;
-	__u64 now;
 
-	/* a thread that comes late can be behind what others have written since */
-	if (!c || !after(at->sent, c->turn.sent))
+	if (!c)
+		return 0;
+	turns = *(volatile __u64 *)&c->turn.turns;
+	barrier();
+	before = *(volatile __u32 *)&c->turn.sent;
+	if (!after(at->sent, before) ||
+	    turns >> (64 - TURN_COOKIE) != (cookie & ((1 << TURN_COOKIE) - 1)))
 		return 0;
 	now = bpf_ktime_get_ns();
-	turn = &c->turn;
-	/* nobody has locked the socket: its connection may have ended, and this be another's */
-	if (c->cookie != (__u32)cookie)
-		return 0;
-	before = turn->sent;
-	turn->sent = at->sent;
-	if (turn->began && !turn->written)
-		turn_answer(c, at, before, now);
+	if (turns & TURN_OPEN)
+		turn_answer(c, at, turns, before, now);
 	else
-		turn_more(c, at, now);
+		turn_more(c, at, turns, now);
 	return 0;
 }
 

@@ -178,22 +178,33 @@ static inline __attribute__((always_inline)) __u32 histogram_bucket(__u64 ns)
  * numbers tell, so that a hook that comes late, or not at all, loses a time and no request.
  */
 struct turn {
-	__u64 began;   /* time of the read that began the last turn; 0: there was none yet */
-	__u64 written; /* time of the last write since; 0: none yet */
-	__u64 requests;
+	/*
+	 * How many were answered, twice; and one if another has begun. Changed by one
+	 * compare-and-exchange, so that each is counted once; and TURN_COOKIE bits of the socket's
+	 * cookie above that, since the record can be another connection's by then.
+	 */
+	__u64 turns;
+	__u64 began;    /* time of the read that began the last turn; 0: there was none yet */
+	__u64 written;  /* time of the last write since it was answered */
 	__u64 overlaps; /* what tells that turns are not requests: see bpf/turn.h */
 	__u32 read;     /* tcp_sock.copied_seq, as of what was counted last */
 	__u32 sent;     /* tcp_sock.write_seq, likewise */
 	__u32 come;     /* up to here had come when the application last read */
-	__u32 flags;    /* enum turn_flag */
-	__u32 times;    /* number of its caller's histograms; 0: not looked up yet, or none */
-	__u32 reserved;
+	/* The last turn, by its number (its low bits), of which it is not known when it began or
+	 * was answered; and the last that was answered with as many bytes as "100 Continue" has. */
+	__u32 untimed;
+	__u32 interim;
+	__u32 times; /* number of its caller's histograms; 0: not looked up yet, or none */
 };
 
-enum turn_flag {
-	TURN_UNTIMED = 1, /* of the last turn it is not known when it began, or was answered */
-	TURN_INTERIM = 2, /* it was answered with as many bytes as "100 Continue" has */
-};
+#define TURN_OPEN 1ULL
+#define TURN_ANSWERED 2ULL
+#define TURN_COOKIE 24
+
+static inline __attribute__((always_inline)) __u64 turn_requests(const struct turn *turn)
+{
+	return turn->turns << TURN_COOKIE >> TURN_COOKIE >> 1;
+}
 
 enum connection_flag {
 	CONNECTION_OLD = 1,          /* was open when the trace began */

@@ -589,7 +589,8 @@ static void requests_are_numbers_where_they_are_seen(void **state)
 	struct fixture *f = *state;
 	struct caller_key key = {};
 	struct address peer = ipv4(10, 0, 9, 3);
-	struct connection open = {.opened = AT(3), .turn.requests = 30, .turn.overlaps = 1};
+	struct connection open = {
+		.opened = AT(3), .turn.turns = 30 * TURN_ANSWERED, .turn.overlaps = 1};
 	char *text;
 	json_t *json;
 

@@ -114,12 +114,12 @@ static uint64_t samples_of(struct fixture *f, size_t pod)
 
 static void closed_and_open(void **state)
 {
-	struct connection open = {.opened = 1, .turn.requests = 7, .turn.overlaps = 1};
+	struct connection open = {.opened = 1, .turn.turns = 7 * TURN_ANSWERED, .turn.overlaps = 1};
 	struct connection nobodys = {.opened = 1,
 				     .flags = CONNECTION_UNATTRIBUTED,
-				     .turn.requests = 20,
+				     .turn.turns = 20 * TURN_ANSWERED,
 				     .turn.overlaps = 4};
-	struct connection gone = {.flags = CONNECTION_CLOSED, .turn.requests = 1000};
+	struct connection gone = {.flags = CONNECTION_CLOSED, .turn.turns = 1000 * TURN_ANSWERED};
 	struct fixture *f = *state;
 	struct row others;
 

@@ -291,7 +291,7 @@ static struct open_counts open_of_connection(const struct connection *c, uint64_
 		.bytes_received = less(c->bytes_received, c->base_received),
 		.bytes_sent = less(c->bytes_sent, c->base_sent),
 		.old_bytes = c->base_received + c->base_sent,
-		.requests = c->turn.requests,
+		.requests = turn_requests(&c->turn),
 		.overlaps = c->turn.overlaps,
 	};
 

@@ -44,7 +44,7 @@ int gone_add(struct gone *gone, const struct connection *connection)
 		.bytes_received = connection->bytes_received - connection->base_received,
 		.bytes_sent = connection->bytes_sent - connection->base_sent,
 		.old_active = connection->flags & CONNECTION_OLD && carried_data(gone, connection),
-		.requests = connection->turn.requests,
+		.requests = turn_requests(&connection->turn),
 		.overlaps = connection->turn.overlaps,
 		/* it was there before the first sweep that did not find it */
 		.open_time = gone->began[GONE_SWEEPS - 1] - connection->opened,
