@@ -64,7 +64,7 @@ for program in nginx wrk; do
   PATH=$PATH:/usr/sbin command -v $program >/dev/null || { echo "  skipped: there is no $program here" && exit; }
 done
 cat >"$D/nginx.conf" <<END
-daemon off; worker_processes 1; pid $D/nginx.pid; error_log $D/nginx.log; user root;
+daemon off; master_process off; pid $D/nginx.pid; error_log $D/nginx.log; user root;
 events { worker_connections 64; }
 http {
   access_log off; keepalive_requests 1000000000; client_body_temp_path $D; proxy_temp_path $D; fastcgi_temp_path $D;
@@ -76,9 +76,9 @@ cpu=$(($(nproc --all) - 1))
 exec 6> >(PATH=$PATH:/usr/sbin exec setpriv --pdeathsig KILL -- taskset -c $cpu nginx -p "$D" -c "$D/nginx.conf" -e "$D/nginx.log")
 PIDS+=($!)
 wait_for 'ss -Hltn "sport = :3000" | grep -q .' || { cat "$D/nginx.log" >&2 && exit 1; }
-worker=$(ps -o pid= --ppid "$(cat "$D/nginx.pid")")
+nginx=$(cat "$D/nginx.pid") # one process: nothing of it outlives this
 
-nginx_ns() { awk '{ print $1 }' "/proc/$((worker))/schedstat"; }
+nginx_ns() { awk '{ print $1 }' "/proc/$nginx/schedstat"; }
 wrk_once() { # requests a second, and CPU ns of a request
   local before
   TIMEFORMAT='%U %S'
