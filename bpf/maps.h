@@ -10,12 +10,12 @@
 const volatile bool want_events; /* write EVENT_OPENED and EVENT_CLOSED */
 const volatile __u32 node_netns; /* inode number of the node's own network namespace */
 /*
- * From 7.0 on a tracing program can be preempted, and the kernel then skips its next run on that
- * CPU: the tracepoint misses changes of state. Sockops misses none, so there it tells of clients
- * and of the end, too. (Elsewhere the tracepoint does, since sockops would be called more often; it
- * misses what a softirq brings while the program runs, and a sweep finds that.)
+ * A softirq that interrupts the state tracepoint's program is not told to it, and from 7.0 on the
+ * program can be preempted as well: changes of state are missed. Sockops misses none, so it tells
+ * of clients and of ends, too, where a sweep can ask it to for an old connection (6.12). Elsewhere
+ * a sweep finds an end that was missed.
  */
-const volatile bool preempted;
+const volatile bool sockops_tells;
 /* Not where the limit is lower than their number. */
 const volatile bool use_caller_slots;
 const volatile bool use_connection_slots;

@@ -56,7 +56,7 @@ static __always_inline void sweep_found(struct tcp_sock *tp, __u64 cookie, __u64
 		c.base_sent = c.bytes_sent;
 	}
 	connection_make(&c, &s, WITNESS_SNAPSHOT, true, now, totals);
-	if (preempted)
+	if (sockops_tells)
 		ask_for_end(tp);
 }
 

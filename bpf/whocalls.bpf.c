@@ -37,7 +37,7 @@ static __always_inline bool server_cares(int oldstate, int newstate)
 
 static __always_inline bool client_cares(int oldstate, int newstate)
 {
-	if (preempted && sockops_attached)
+	if (sockops_tells && sockops_attached)
 		return newstate == TCP_CLOSE;
 	return newstate == TCP_CLOSE || newstate == TCP_SYN_SENT || oldstate == TCP_SYN_SENT;
 }
@@ -99,7 +99,7 @@ static __noinline int established(struct bpf_sock_ops *ctx)
 	if (!tp)
 		return 0;
 	handshake_sockops(tp, socket_cookie(tp, ctx));
-	if (preempted)
+	if (sockops_tells)
 		bpf_sock_ops_cb_flags_set(ctx,
 					  ctx->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_STATE_CB_FLAG);
 	return 0;
@@ -141,12 +141,12 @@ int tcp_accept_sockops(struct bpf_sock_ops *ctx)
 		break;
 	case BPF_SOCK_OPS_TCP_CONNECT_CB:
 	case BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB:
-		if (preempted && port_watched(bpf_ntohl(ctx->remote_port)))
+		if (sockops_tells && port_watched(bpf_ntohl(ctx->remote_port)))
 			client_told(ctx);
 		break;
 	case BPF_SOCK_OPS_STATE_CB:
 		/* of the sockets that established() has asked for, and of others' */
-		if (preempted && ctx->args[1] == TCP_CLOSE)
+		if (sockops_tells && ctx->args[1] == TCP_CLOSE)
 			end_told(ctx);
 		break;
 	}

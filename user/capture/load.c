@@ -285,7 +285,7 @@ static int load_with(struct capture *capture, const struct capture_options *opti
 	bpf->rodata->node_netns = sweep_own_netns();
 	bpf->bss->kubelet_port = options->kubelet_port;
 	bpf->rodata->tick_ns = jiffy_ns();
-	bpf->rodata->preempted = hooks_kernel_is(6, 19);
+	bpf->rodata->sockops_tells = hooks_kernel_is(6, 12);
 	bpf->rodata->use_caller_slots = options->max_callers > CALLER_SLOTS;
 	bpf->rodata->use_connection_slots = options->max_connections > CONNECTION_SLOTS;
 	bpf->rodata->nr_accept =
