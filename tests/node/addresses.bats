@@ -242,14 +242,16 @@ teardown() {
     --to 100.96.0.2 --connections 5 --own-port 10250 --listening "$T/first.up" --go "$T/first.go"
   first=$!
   wait_for "[[ -e $T/first.up ]]"
-  trace_start --port "$PORT"
+  trace_start --port "$PORT" -v
   touch "$T/first.go"
   wait "$first"
   background_in node "$T/second.json" "$T/second.log" "$LOAD" client --pid-name kubelet --port "$PORT" \
     --to 100.96.0.2 --connections 6 --own-port 10250 --listening "$T/second.up" --go "$T/second.go"
   second=$!
   wait_for "[[ -e $T/second.up ]]"
-  sleep 4 # it is looked for once a second, and then less often
+  # looked for after a second, and then less and less often
+  wait_for "[[ \$(grep '^kubelet: ' $T/err | tail -n 1) == \"kubelet: process \"* &&
+    \$(grep -c '^kubelet: process' $T/err) == 2 ]]" 60
   touch "$T/second.go"
   wait "$second"
   trace_stop

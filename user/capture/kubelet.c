@@ -75,6 +75,11 @@ int capture_look_at_files(struct capture *capture)
 	return look(capture, false);
 }
 
+uint32_t capture_kubelet(const struct capture *capture)
+{
+	return capture->bpf->bss->kubelet_pid;
+}
+
 int capture_kubelet_port(struct capture *capture, uint16_t port)
 {
 	capture->bpf->bss->kubelet_port = port;

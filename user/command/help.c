@@ -77,7 +77,8 @@ static const char limits[] =
 	"                      what is more is counted, but when it ends is not known\n"
 	"  --ring-size BYTES   buffer for single events, a power of two (default 4M)\n"
 	"  --btf FILE          the kernel's types, for a kernel without /sys/kernel/btf/vmlinux\n"
-	"  -v, --verbose       libbpf's own messages, too, and what the trace cost\n"
+	"  -v, --verbose       libbpf's own messages, too, which process is the kubelet, and what the\n"
+	"                      trace cost\n"
 	"  -h, --help          this\n"
 	"\n"
 	"`whocalls doctor` tells what this kernel allows.\n";

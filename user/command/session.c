@@ -129,6 +129,16 @@ static void drain(struct session *session)
 		session->end = SESSION_UNREAD;
 }
 
+static void tell_kubelet(struct session *session)
+{
+	uint32_t pid = capture_kubelet(session->capture);
+
+	if (!session->options.verbose || pid == session->kubelet)
+		return;
+	session->kubelet = pid;
+	fprintf(stderr, pid ? "kubelet: process %u\n" : "kubelet: no process is\n", pid);
+}
+
 /* The node's own word, as soon as there is one. */
 static int follow_kubelet(struct session *session)
 {
@@ -164,6 +174,7 @@ static int tick(struct session *session)
 	r = refresh(session, false);
 	if (r)
 		return r;
+	tell_kubelet(session);
 	if (session->ops->refreshed)
 		session->ops->refreshed(session);
 	end = monotonic_ns();
@@ -354,6 +365,7 @@ int session_begin(struct session *session)
 	r = follow_kubelet(session);
 	if (!r)
 		r = refresh(session, false);
+	tell_kubelet(session);
 	heartbeat_now(&session->heartbeat);
 	if (!r && session->options.output == OUTPUT_JSONL)
 		r = json_start(stdout, &session->report);

@@ -67,6 +67,7 @@ struct session {
 	/* private: */
 	int signals; /* as a descriptor */
 	uint16_t kubelet_port;
+	uint32_t kubelet; /* the process that was told of */
 	struct pods *pods;
 	struct names *names;
 	struct ledger *ledger;
