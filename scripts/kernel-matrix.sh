@@ -35,14 +35,14 @@ files=(tests/kernels/*.bats tests/node/*.bats)
 [ -z "${VERDICT-}" ] || files+=(tests/verdict/*.bats)
 # but for what is the same on every kernel, and what needs programs that no guest has
 mapfile -t all_groups < <(basename -s .bats "${files[@]}" | grep -vxE 'turns|servers')
-declare -A suites hooks known=()
+declare -A suites tests hooks known=()
 kernels=()
-while read -r kernel from list; do
+while read -r kernel from which list; do
   [[ $kernel != '#'* && -n $kernel ]] || continue
   known[$kernel]=1
   [[ " ${KERNELS:-$kernel} " == *" $kernel "* ]] || continue
   kernels+=("$kernel")
-  suites[$kernel]=$from hooks[$kernel]=$list
+  suites[$kernel]=$from tests[$kernel]=$which hooks[$kernel]=$list
 done <tests/kernels/matrix
 for kernel in ${KERNELS-}; do
   [[ -n ${known[$kernel]-} ]] || {
@@ -55,18 +55,22 @@ is_best() { # KERNEL HOOK
   [[ $2 == "${hooks[$1]%% *}" ]]
 }
 
-# All tests on the best hook of a kernel; on the others those that look at what was accepted, and when. For arm64, which
-# differs in little that is not the hooks', those and a few more.
+# On the best hook of a kernel what the matrix says; on its others those that look at what was accepted, and when.
 filter_of() { # KERNEL HOOK
   local accepts='kretprobe|never accepted|500 connections|resets before accept|40 threads|two instances|requests: 840'
+  local few="$accepts|doctor|accept hook|best hook|IPv6|IPv4-mapped"
+  local some="$few|MPTCP|kubelet|where nobody listens|is stray|full accept queue|half-open|DEFER|then active"
+  some+='|some accepted|client resets|megabytes|four servers|requests:'
   if [[ -n ${FILTER-}${FULL-} ]]; then
     echo "${FILTER:-.}"
-  elif [[ $1 == *-arm64 ]]; then
-    echo "$accepts|doctor|accept hook|IPv6|IPv4-mapped$(! is_best "$@" || echo '|best hook')"
-  elif is_best "$@"; then
-    echo .
-  else
+  elif ! is_best "$@"; then
     echo "$accepts"
+  else
+    case ${tests[$1]} in
+    all) echo . ;;
+    some) echo "$some" ;;
+    *) echo "$few" ;;
+    esac
   fi
 }
 

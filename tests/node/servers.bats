@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# bats file_tags=kernel-side
 # Requests at servers that others wrote, against their own logs.
 # shellcheck disable=SC2016
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# bats file_tags=kernel-side
 # What a turn is: this is the same on every kernel, so the guests leave it out.
 # shellcheck disable=SC2016
 
