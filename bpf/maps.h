@@ -255,9 +255,11 @@ static __always_inline struct totals *totals_get(void)
 
 static __always_inline bool port_watched(__u16 port)
 {
-	__u64 bit = 1ULL << (port & 63);
+	__u64 bit = 1ULL << (port & 63), word = port >> 6;
 
-	return ports_line[port >> 6 & 7] & bit && ports[port >> 6] & bit;
+	/* the compiler knows that it is in bounds, and 6.12's verifier does not */
+	asm volatile("%0 &= 1023" : "+r"(word));
+	return ports_line[word & 7] & bit && ports[word] & bit;
 }
 
 #endif
