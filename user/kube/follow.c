@@ -13,19 +13,6 @@
 #include "service.h"
 #include "target.h"
 
-/* Where the endpoints of a Service are told, best first. */
-static const struct {
-	const char *group;
-	const char *resource;
-	const char *selector; /* before the escaped name */
-} sources[] = {
-	{"discovery.k8s.io/v1", "endpointslices", "labelSelector=kubernetes.io%2Fservice-name%3D"},
-	{"discovery.k8s.io/v1beta1", "endpointslices",
-	 "labelSelector=kubernetes.io%2Fservice-name%3D"},
-	{"", "endpoints", "fieldSelector=metadata.name%3D"},
-};
-#define SOURCES (sizeof(sources) / sizeof(sources[0]))
-
 struct kube_follow {
 	struct kube_client *client;
 	char *what;
@@ -181,7 +168,7 @@ static void next_source(void *arg)
 	kube_watch_free(follow->slices);
 	follow->slices = NULL;
 	follow->source++;
-	if (follow->source < SOURCES && !follow_slices(follow))
+	if (follow->source < SERVICE_SOURCES && !follow_slices(follow))
 		return;
 	fail(follow, "the API has neither EndpointSlices nor Endpoints; name the workload, with "
 		     "deploy/NAME");
@@ -199,16 +186,16 @@ static int follow_slices(struct kube_follow *follow)
 	static const struct kube_watch_ops ops = {slice_begins, slice_listed, take_slice,
 						  source_missing};
 	struct kube_collection collection = {
-		.group = sources[follow->source].group,
+		.group = service_sources[follow->source].group,
 		.namespace = follow->namespace,
-		.resource = sources[follow->source].resource,
+		.resource = service_sources[follow->source].resource,
 	};
 	char *name = kube_escape(follow->wanted.name);
 
 	free(follow->selector);
 	follow->selector = NULL;
 	if (!name ||
-	    asprintf(&follow->selector, "%s%s", sources[follow->source].selector, name) < 0)
+	    asprintf(&follow->selector, "%s%s", service_sources[follow->source].of_one, name) < 0)
 		follow->selector = NULL;
 	free(name);
 	if (!follow->selector)
@@ -451,7 +438,7 @@ static void note_left_out(struct kube_follow *follow)
 	if (watch && kube_watch_ever_left_out(watch))
 		not_watched_add(&follow->service.not_watched, NOT_WATCHED_TOO_LARGE,
 				"One of the %s was too large to be read, and may be of the target",
-				follow->pods ? "pods" : sources[follow->source].resource);
+				follow->pods ? "pods" : service_sources[follow->source].resource);
 	if (damaged)
 		not_watched_add(&follow->service.not_watched, NOT_WATCHED_UNREADABLE, "%.200s",
 				damaged);

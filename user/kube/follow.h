@@ -34,6 +34,8 @@ struct kube_endpoint {
 	const struct pod_name *pod;
 	int64_t started; /* its pod (status.startTime, ns since 1970): it has had no address before,
 			    and could not be called; 0: not known (yet) */
+	const char *node; /* that it is on, as told of it itself: pod->node if it is a pod; "" or
+			     NULL: not told. Only of kube_watch_services() */
 };
 
 struct kube_follow_ops {

@@ -9,6 +9,12 @@
 
 #include "arena.h"
 
+/* There may be thousands of these tables, most of them with a few entries; they grow. */
+#undef HASH_INITIAL_NUM_BUCKETS
+#undef HASH_INITIAL_NUM_BUCKETS_LOG2
+#define HASH_INITIAL_NUM_BUCKETS 4U
+#define HASH_INITIAL_NUM_BUCKETS_LOG2 2U
+
 #define UID_SIZE 64
 
 struct key {
@@ -23,6 +29,7 @@ struct member {
 	uint32_t objects; /* that have it */
 	uint32_t id;
 	struct kube_endpoint endpoint;
+	struct own_name *own; /* what the endpoint's strings are, if they are copies; else NULL */
 	UT_hash_handle hh;
 };
 
@@ -39,6 +46,11 @@ struct known_name {
 	UT_hash_handle hh;
 };
 
+struct own_name {
+	struct pod_name name;
+	char text[];
+};
+
 struct members {
 	const struct kube_follow_ops *ops;
 	void *arg;
@@ -50,6 +62,7 @@ struct members {
 	struct object *current; /* between begin and end */
 	struct member **new;
 	size_t n_new;
+	bool kept; /* some may be there only since their pods are alive */
 };
 
 struct members *members_new(const struct kube_follow_ops *ops, void *arg)
@@ -82,6 +95,7 @@ void members_free(struct members *members)
 		object_free(members, object);
 	HASH_ITER (hh, members->members, member, next) {
 		HASH_DELETE(hh, members->members, member);
+		free(member->own);
 		free(member);
 	}
 	HASH_CLEAR(hh, members->names);
@@ -90,18 +104,25 @@ void members_free(struct members *members)
 	free(members);
 }
 
+static void end_member(struct members *members, struct member *member)
+{
+	/* it is in the hash, so that is not empty */
+	// NOLINTNEXTLINE(clang-analyzer-core.NullDereference)
+	HASH_DELETE(hh, members->members, member);
+	members->ops->down(members->arg, member->id);
+	free(member->own);
+	free(member);
+}
+
 static void end_if_over(struct members *members, struct member *member)
 {
 	if (member->objects)
 		return;
 	if (member->key.uid[0] && members->ops->alive &&
 	    members->ops->alive(members->arg, member->key.uid, &member->key.address))
-		return;
-	/* it is in the hash, so that is not empty */
-	// NOLINTNEXTLINE(clang-analyzer-core.NullDereference)
-	HASH_DELETE(hh, members->members, member);
-	members->ops->down(members->arg, member->id);
-	free(member);
+		members->kept = true;
+	else
+		end_member(members, member);
 }
 
 void members_begin(struct members *members, const char *name)
@@ -135,36 +156,98 @@ static bool is_new(const struct members *members, const struct member *member)
 	return true;
 }
 
-void members_add(struct members *members, const struct address *address, uint16_t port,
-		 const struct pod_name *pod)
+/* What `text` was copied to, which then goes on behind it. */
+static const char *copy_text(char **at, const char *text)
 {
-	struct key key = {.address = *address, .port = port};
+	const char *copy = *at;
+
+	*at = stpcpy(*at, text) + 1;
+	return copy;
+}
+
+/* The endpoint's strings become its own. False: no memory. */
+static bool own_strings(struct member *member)
+{
+	struct kube_endpoint *endpoint = &member->endpoint;
+	const struct pod_name none = {"", "", "", "", "", ""};
+	const struct pod_name *name = endpoint->pod ? endpoint->pod : &none;
+	const char *node = endpoint->node ? endpoint->node : "";
+	struct own_name *own =
+		malloc(sizeof(*own) + strlen(name->namespace) + strlen(name->pod) +
+		       strlen(name->uid) + strlen(name->kind) + strlen(name->workload) +
+		       strlen(name->node) + strlen(node) + 7);
+	char *at;
+
+	if (!own)
+		return false;
+	at = own->text;
+	own->name = (struct pod_name){
+		.namespace = copy_text(&at, name->namespace),
+		.pod = copy_text(&at, name->pod),
+		.uid = copy_text(&at, name->uid),
+		.kind = copy_text(&at, name->kind),
+		.workload = copy_text(&at, name->workload),
+		.node = copy_text(&at, name->node),
+		.selected = name->selected,
+	};
+	endpoint->node = copy_text(&at, node);
+	endpoint->pod = endpoint->pod ? &own->name : NULL;
+	member->own = own;
+	return true;
+}
+
+static struct member *member_new(struct members *members, const struct key *key,
+				 const struct kube_endpoint *endpoint, bool copy)
+{
+	struct member *member = calloc(1, sizeof(*member));
+
+	if (!member)
+		return NULL;
+	member->key = *key;
+	member->endpoint = *endpoint;
+	if (!copy || own_strings(member))
+		HASH_ADD(hh, members->members, key, sizeof(member->key), member);
+	if (member->hh.tbl) {
+		member->id = members->ops->up(members->arg, &member->endpoint);
+		return member;
+	}
+	free(member->own);
+	free(member);
+	return NULL;
+}
+
+static void add(struct members *members, const struct kube_endpoint *endpoint, bool copy)
+{
+	struct key key = {.address = endpoint->address, .port = endpoint->port};
 	struct member *member, **new;
 
-	if (pod)
-		strncpy(key.uid, pod->uid, sizeof(key.uid) - 1);
+	if (endpoint->pod)
+		strncpy(key.uid, endpoint->pod->uid, sizeof(key.uid) - 1);
 	HASH_FIND(hh, members->members, &key, sizeof(key), member);
 	if (member && !is_new(members, member))
 		return;
 	new = reallocarray(members->new, members->n_new + 1, sizeof(*new));
+	if (new)
+		members->new = new;
 	if (!members->current || !new)
 		return;
-	members->new = new;
-	if (!member) {
-		member = calloc(1, sizeof(*member));
-		if (!member)
-			return;
-		member->key = key;
-		member->endpoint = (struct kube_endpoint){*address, port, pod};
-		HASH_ADD(hh, members->members, key, sizeof(member->key), member);
-		if (!member->hh.tbl) {
-			free(member);
-			return;
-		}
-		member->id = members->ops->up(members->arg, &member->endpoint);
-	}
+	if (!member)
+		member = member_new(members, &key, endpoint, copy);
+	if (!member)
+		return;
 	member->objects++;
 	new[members->n_new++] = member;
+}
+
+void members_add(struct members *members, const struct address *address, uint16_t port,
+		 const struct pod_name *pod)
+{
+	add(members, &(struct kube_endpoint){.address = *address, .port = port, .pod = pod}, false);
+}
+
+void members_add_copy(struct members *members, const struct kube_endpoint *endpoint)
+{
+	add(members, endpoint, true);
 }
 
 void members_end(struct members *members)
@@ -209,8 +292,26 @@ void members_check(struct members *members)
 {
 	struct member *member, *next;
 
+	members->kept = false;
 	HASH_ITER (hh, members->members, member, next)
 		end_if_over(members, member);
+}
+
+bool members_to_check(const struct members *members)
+{
+	return members->kept;
+}
+
+void members_clear(struct members *members)
+{
+	struct member *member, *next;
+	struct object *object, *next_object;
+
+	HASH_ITER (hh, members->objects, object, next_object)
+		object_free(members, object);
+	HASH_ITER (hh, members->members, member, next)
+		end_member(members, member);
+	members->kept = false;
 }
 
 const struct pod_name *members_name(struct members *members, const struct pod_name *name)

@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <strings.h>
 
 void not_watched_add(struct not_watched *not_watched, enum not_watched_code code,
@@ -17,6 +18,23 @@ void not_watched_add(struct not_watched *not_watched, enum not_watched_code code
 	va_start(args, format);
 	vsnprintf(text, sizeof(not_watched->text[0]), format, args);
 	va_end(args);
+}
+
+void not_watched_merge(struct not_watched *not_watched, const struct not_watched *more)
+{
+	for (size_t i = 0; i < NOT_WATCHED_CODES; i++)
+		if (more->codes & 1u << i)
+			not_watched_add(not_watched, 1u << i, "%s", more->text[i]);
+}
+
+bool not_watched_equal(const struct not_watched *a, const struct not_watched *b)
+{
+	if (a->codes != b->codes)
+		return false;
+	for (size_t i = 0; i < NOT_WATCHED_CODES; i++)
+		if (a->codes & 1u << i && strcmp(a->text[i], b->text[i]))
+			return false;
+	return true;
 }
 
 const char *not_watched_text(const struct not_watched *not_watched, enum not_watched_code code)

@@ -4,6 +4,7 @@
 #ifndef KUBE_NOT_WATCHED_H
 #define KUBE_NOT_WATCHED_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum not_watched_code {
@@ -36,6 +37,12 @@ struct not_watched {
 __attribute__((format(printf, 3, 4))) void not_watched_add(struct not_watched *not_watched,
 							   enum not_watched_code code,
 							   const char *format, ...);
+
+/* Adds what the other has; the first sentence of each code stays. */
+void not_watched_merge(struct not_watched *not_watched, const struct not_watched *more);
+
+/* The same codes, and the same sentences. */
+bool not_watched_equal(const struct not_watched *a, const struct not_watched *b);
 
 /* Without a period at its end; "": nothing of this code. */
 const char *not_watched_text(const struct not_watched *not_watched, enum not_watched_code code);

@@ -8,6 +8,15 @@
 
 #include "members.h"
 
+const struct service_source service_sources[SERVICE_SOURCES] = {
+	{"discovery.k8s.io/v1", "endpointslices", "labelSelector=kubernetes.io%2Fservice-name%3D",
+	 "labelSelector=kubernetes.io%2Fservice-name", false},
+	{"discovery.k8s.io/v1beta1", "endpointslices",
+	 "labelSelector=kubernetes.io%2Fservice-name%3D",
+	 "labelSelector=kubernetes.io%2Fservice-name", false},
+	{"", "endpoints", "fieldSelector=metadata.name%3D", NULL, true},
+};
+
 const char *service_text(const json_t *object, const char *key)
 {
 	const char *text = json_string_value(json_object_get(object, key));
@@ -93,8 +102,9 @@ int service_read(struct service *service, const json_t *json, uint16_t wanted, c
 	service->portless = !json_array_size(ports);
 	if (!tcp && !(service->portless && wanted)) {
 		snprintf(error, error_size, "svc/%s has no TCP port%s", name,
-			 service->portless ? "; say which it is, with --port N"
-					   : ", and only TCP can be watched");
+			 !service->portless ? ", and only TCP can be watched"
+			 : service->many    ? ""
+					    : "; say which it is, with --port N");
 		return -EINVAL;
 	}
 	if (wanted)
@@ -120,11 +130,18 @@ static bool port_wanted(const struct service *service, const json_t *port, uint1
 	return !wanted || number == wanted;
 }
 
-/* Who is behind an endpoint: targetRef of a Pod. NULL: no pod. */
-static const struct pod_name *pod_of(const json_t *reference, const char *node,
-				     struct members *members)
+/* What is told of one object, and to whom. */
+struct telling {
+	struct service *service;
+	uint16_t wanted;
+	service_add *add;
+	void *arg;
+};
+
+/* Who is behind an endpoint: targetRef of a Pod. False: no pod. */
+static bool pod_of(const json_t *reference, const char *node, struct pod_name *name)
 {
-	const struct pod_name name = {
+	*name = (struct pod_name){
 		.namespace = service_text(reference, "namespace"),
 		.pod = service_text(reference, "name"),
 		.uid = service_text(reference, "uid"),
@@ -132,31 +149,35 @@ static const struct pod_name *pod_of(const json_t *reference, const char *node,
 		.workload = service_text(reference, "name"),
 		.node = node,
 	};
-
-	if (strcmp(service_text(reference, "kind"), "Pod") || !*name.uid || !*name.pod)
-		return NULL;
-	return members_name(members, &name);
+	return !strcmp(service_text(reference, "kind"), "Pod") && *name->uid && *name->pod;
 }
 
-static void add(struct service *service, const char *address_text, const json_t *ports,
-		uint16_t wanted, const struct pod_name *pod, struct members *members)
+static void tell(const struct telling *telling, const char *address_text, const json_t *ports,
+		 const json_t *reference, const char *node)
 {
-	struct address address;
+	struct service *service = telling->service;
+	struct pod_name name;
+	struct kube_endpoint endpoint = {
+		.pod = pod_of(reference, node, &name) ? &name : NULL,
+		.node = node,
+	};
 	json_t *port;
 	size_t i;
 
-	if (address_parse(address_text, &address)) {
+	if (address_parse(address_text, &endpoint.address)) {
 		not_watched_add(&service->not_watched, NOT_WATCHED_UNREADABLE,
 				"Not watched: an endpoint whose address can't be read");
 		return;
 	}
-	if (service->portless && wanted)
-		members_add(members, &address, wanted, pod);
-	json_array_foreach (ports, i, port)
-		if (port_wanted(service, port, wanted))
-			members_add(members, &address,
-				    (uint16_t)json_integer_value(json_object_get(port, "port")),
-				    pod);
+	endpoint.port = telling->wanted;
+	if (service->portless && endpoint.port)
+		telling->add(telling->arg, &endpoint);
+	json_array_foreach (ports, i, port) {
+		if (!port_wanted(service, port, telling->wanted))
+			continue;
+		endpoint.port = (uint16_t)json_integer_value(json_object_get(port, "port"));
+		telling->add(telling->arg, &endpoint);
+	}
 }
 
 /* A slice names its ports for all its endpoints, or none, which means all ports that there are; so
@@ -173,13 +194,14 @@ static void note_no_port(struct service *service, const json_t *object, const js
 	if (!wanted && !numbers)
 		not_watched_add(&service->not_watched, NOT_WATCHED_NO_PORT,
 				"EndpointSlice %.80s does not tell on which port its endpoints "
-				"listen, and they are not watched: say which it is, with --port",
-				service_text(json_object_get(object, "metadata"), "name"));
+				"listen, and they are not watched%s",
+				service_text(json_object_get(object, "metadata"), "name"),
+				service->many ? "" : ": say which it is, with --port");
 }
 
-static void take_slice(struct service *service, const json_t *slice, uint16_t wanted,
-		       struct members *members)
+static void tell_slice(const struct telling *telling, const json_t *slice)
 {
+	struct service *service = telling->service;
 	const json_t *ports = json_object_get(slice, "ports");
 	const json_t *endpoints = json_object_get(slice, "endpoints");
 	json_t *endpoint, *address;
@@ -192,38 +214,34 @@ static void take_slice(struct service *service, const json_t *slice, uint16_t wa
 		return;
 	}
 	if (json_array_size(endpoints))
-		note_no_port(service, slice, ports, wanted);
+		note_no_port(service, slice, ports, telling->wanted);
 	json_array_foreach (endpoints, i, endpoint) {
 		const char *node = service_text(endpoint, "nodeName");
-		const struct pod_name *pod;
 
 		if (!*node)
 			node = service_text(json_object_get(endpoint, "topology"),
 					    "kubernetes.io/hostname");
-		pod = pod_of(json_object_get(endpoint, "targetRef"), node, members);
 		json_array_foreach (json_object_get(endpoint, "addresses"), j, address)
 			if (json_is_string(address))
-				add(service, json_string_value(address), ports, wanted, pod,
-				    members);
+				tell(telling, json_string_value(address), ports,
+				     json_object_get(endpoint, "targetRef"), node);
 	}
 }
 
-static void take_subset(struct service *service, const json_t *subset, const char *key,
-			uint16_t wanted, struct members *members)
+static void tell_subset(const struct telling *telling, const json_t *subset, const char *key)
 {
 	json_t *address;
 	size_t i;
 
 	json_array_foreach (json_object_get(subset, key), i, address)
-		add(service, service_text(address, "ip"), json_object_get(subset, "ports"), wanted,
-		    pod_of(json_object_get(address, "targetRef"), service_text(address, "nodeName"),
-			   members),
-		    members);
+		tell(telling, service_text(address, "ip"), json_object_get(subset, "ports"),
+		     json_object_get(address, "targetRef"), service_text(address, "nodeName"));
 }
 
-void service_take(struct service *service, const json_t *object, uint16_t wanted,
-		  struct members *members)
+void service_each(struct service *service, const json_t *object, uint16_t wanted, service_add *add,
+		  void *arg)
 {
+	const struct telling telling = {service, wanted, add, arg};
 	const json_t *annotations =
 		json_object_get(json_object_get(object, "metadata"), "annotations");
 	json_t *subset;
@@ -234,9 +252,23 @@ void service_take(struct service *service, const json_t *object, uint16_t wanted
 		not_watched_add(&service->not_watched, NOT_WATCHED_TRUNCATED,
 				"The Endpoints object has not all endpoints: there are more than "
 				"1000");
-	take_slice(service, object, wanted, members);
+	tell_slice(&telling, object);
 	json_array_foreach (json_object_get(object, "subsets"), i, subset) {
-		take_subset(service, subset, "addresses", wanted, members);
-		take_subset(service, subset, "notReadyAddresses", wanted, members);
+		tell_subset(&telling, subset, "addresses");
+		tell_subset(&telling, subset, "notReadyAddresses");
 	}
+}
+
+static void add_member(void *arg, const struct kube_endpoint *endpoint)
+{
+	struct members *members = arg;
+
+	members_add(members, &endpoint->address, endpoint->port,
+		    endpoint->pod ? members_name(members, endpoint->pod) : NULL);
+}
+
+void service_take(struct service *service, const json_t *object, uint16_t wanted,
+		  struct members *members)
+{
+	service_each(service, object, wanted, add_member, members);
 }
