@@ -44,6 +44,7 @@ struct kube {
 	struct kube_follow *follow;
 	struct kube_follow_ops ops;
 	void *arg;
+	struct kube_services *services;
 };
 
 static void pod_changed(void *arg, const struct pod *pod)
@@ -189,6 +190,7 @@ void kube_close(struct kube *kube)
 {
 	if (!kube)
 		return;
+	kube_services_free(kube->services);
 	kube_follow_free(kube->follow);
 	lookups_free(kube->lookups);
 	nodes_free(kube->nodes);
@@ -247,6 +249,8 @@ void kube_tick(struct kube *kube, uint64_t now)
 	}
 	if (kube->follow)
 		kube_follow_tick(kube->follow);
+	if (kube->services)
+		kube_services_tick(kube->services);
 }
 
 /* --- the target --- */
@@ -316,10 +320,36 @@ int64_t kube_started(const struct kube *kube, const char *uid)
 	return pod ? pod->started : 0;
 }
 
+/* --- many Services --- */
+
+static int64_t pod_started(void *arg, const char *uid)
+{
+	return kube_started(arg, uid);
+}
+
+int kube_watch_services(struct kube *kube, const struct kube_services_wish *wish,
+			const struct kube_services_ops *ops, void *arg, char *error,
+			size_t error_size)
+{
+	const struct kube_services_pods pods = {target_alive, pod_started, kube};
+
+	return kube_services_new(&kube->services, kube->client, wish, ops, arg, &pods, error,
+				 error_size);
+}
+
+bool kube_services_synced(const struct kube *kube)
+{
+	return kube->services && kube_services_complete(kube->services);
+}
+
+/* --- what was not told --- */
+
 /* Of a Service the pods tell whether what it dropped has ended. */
 static struct kube_watch *ends_watch(const struct kube *kube)
 {
-	return kube->follow && !target_pods(kube) ? pod_watch_watch(kube->pods) : NULL;
+	bool by_services = kube->services || (kube->follow && !target_pods(kube));
+
+	return by_services ? pod_watch_watch(kube->pods) : NULL;
 }
 
 static size_t add_blind(const struct gaps *gaps, bool ends, struct kube_blind *out, size_t n,
@@ -342,6 +372,8 @@ size_t kube_blind(const struct kube *kube, struct kube_blind *out, size_t max)
 
 	if (kube->follow)
 		n = add_blind(kube_follow_gaps(kube->follow), false, out, n, max);
+	for (size_t i = 0; i < 2 && kube->services; i++)
+		n = add_blind(kube_services_gaps(kube->services, i), false, out, n, max);
 	if (ends)
 		n = add_blind(kube_watch_gaps(ends), true, out, n, max);
 	return n;
@@ -351,10 +383,13 @@ void kube_confirm(struct kube *kube)
 {
 	struct kube_watch *ends = ends_watch(kube);
 
-	if (!kube->follow)
+	if (!kube->follow && !kube->services)
 		return;
 	kube->confirmed_at = monotonic_ns();
-	kube_follow_confirm(kube->follow);
+	if (kube->follow)
+		kube_follow_confirm(kube->follow);
+	if (kube->services)
+		kube_services_confirm(kube->services);
 	if (ends)
 		kube_watch_confirm(ends, false);
 }
@@ -366,9 +401,10 @@ enum kube_confirmed kube_confirmed(const struct kube *kube, const char **why)
 	const char *why_ends;
 
 	*why = "nothing is followed";
-	if (!kube->follow || !kube->confirmed_at)
+	if ((!kube->follow && !kube->services) || !kube->confirmed_at)
 		return KUBE_CONFIRM_NONE;
-	target = kube_follow_confirmed(kube->follow, why);
+	target = kube->services ? kube_services_confirmed(kube->services, why)
+				: kube_follow_confirmed(kube->follow, why);
 	if ((target != KUBE_CONFIRM_DONE && target != KUBE_CONFIRM_COPY) || !ends)
 		return target;
 	ended = kube_watch_confirmed(ends, &why_ends);
@@ -480,6 +516,10 @@ size_t kube_troubles(const struct kube *kube, struct kube_trouble *out, size_t m
 	n = add_trouble(out, n, max, text, since);
 	if (kube->follow) {
 		text = kube_follow_error(kube->follow, &since);
+		n = add_trouble(out, n, max, text, since);
+	}
+	for (size_t i = 0; i < KUBE_SERVICES_TROUBLES && kube->services; i++) {
+		text = kube_services_trouble(kube->services, i, &since);
 		n = add_trouble(out, n, max, text, since);
 	}
 	if (kube->lookups) {

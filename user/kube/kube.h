@@ -13,6 +13,7 @@
 #include "../callers/who.h"
 #include "config.h"
 #include "follow.h"
+#include "services.h"
 
 struct kube;
 
@@ -45,8 +46,18 @@ int kube_target(struct kube *kube, const struct kube_wish *wish, const struct ku
 /* NULL: there is no kube_target(). */
 const struct kube_follow *kube_followed(const struct kube *kube);
 
+/* In place of a target: many Services. Once, before the first kube_run(). As kube_services_new().
+ */
+int kube_watch_services(struct kube *kube, const struct kube_services_wish *wish,
+			const struct kube_services_ops *ops, void *arg, char *error,
+			size_t error_size);
+
+/* All Services that there were, and all that was behind them, has been told once. */
+bool kube_services_synced(const struct kube *kube);
+
 /*
- * When the target's endpoints could come and go without being told at once, since kube_target().
+ * When the target's endpoints (or Services, and any of theirs) could come and go without being told
+ *at once, since kube_target() or kube_watch_services().
  *
  *	lost 0, ends 0   what came and went then was told afterwards: late
  *	lost 1, ends 0   what came and went then was never told, if anything did
@@ -74,14 +85,15 @@ size_t kube_blind(const struct kube *kube, struct kube_blind *out, size_t max);
  *
  * Nothing came and went untold in a window, where all of these are so:
  *
- *	- kube_target() was FOLLOW_ON before the window began
+ *	- kube_target() was FOLLOW_ON, or kube_services_synced(), before the window began
  *	- kube_confirm() was called when it had ended, and kube_confirmed() is
  *	  KUBE_CONFIRM_DONE; or KUBE_CONFIRM_COPY, where the copy of its store that the
  *	  API server keeps is believed to have been up to date; or KUBE_CONFIRM_BUT_ENDS,
  *	  where no endpoint went down in the window
  *	- no kube_blind() that is lost, and does not only concern ends, reaches into the window
  *	- no endpoint went down within one that concerns ends and is lost, or still open
- *	- kube_follow_not_watched() has nothing but NOT_WATCHED_PENDING
+ *	- kube_follow_not_watched(), or not_watched() of the Service, has nothing but
+ *NOT_WATCHED_PENDING
  *
  * Endpoints that come up in between (also after kube_confirm()) were there since their pod started,
  * or the watch was blind, and not watched before they came up. What the proof is of: that these are
