@@ -113,7 +113,7 @@ $(LOAD): $(LOAD_OBJECTS)
 API := $(BUILD)/whocalls-api
 $(API): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/api/*.c))
 	$(call say,LD,$@)
-	$(Q)$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -o $@ $^ -lz
+	$(Q)$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -o $@ $^ -lz $(shell $(PKG_CONFIG) --libs jansson)
 
 .PHONY: test test-unit test-cli test-node test-api test-verdict-short test-programs
 test:

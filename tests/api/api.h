@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * whocalls-api: answers as a Kubernetes API server does, for lists and watches of pods and nodes
- * that it makes up, or as none should. What it has told it counts exactly.
+ * that it makes up, and of Services and EndpointSlices that a test writes, or as none should. What
+ * it has told it counts exactly.
  */
 #ifndef API_H
 #define API_H
@@ -56,6 +57,26 @@ void world_bookmark(uint64_t version, struct buffer *out);
 /* A Status. `next`: metadata.continue, "" for none. */
 void world_status(int code, const char *reason, const char *next, struct buffer *out);
 
+/* --- what a test writes (folder.c) --- */
+
+struct folder_query {
+	size_t collection;
+	char namespace[64]; /* "": all */
+	char selector[256]; /* of labels: "key" and "key=value", with commas */
+};
+
+/* Exits where there is no such folder. */
+void folder_open(const char *path);
+/* Looks whether something has changed. */
+void folder_tick(void);
+/* False: the path is none of its collections, or there is no folder. */
+bool folder_query(const char *path, size_t length, const char *query, struct folder_query *out);
+/* Of the last change. */
+uint64_t folder_version(void);
+void folder_list(const struct folder_query *query, struct buffer *out);
+/* The change to this version, as a line of a watch; nothing if it is not asked for. */
+void folder_event(const struct folder_query *query, uint64_t version, struct buffer *out);
+
 /* --- what is odd --- */
 
 enum odd {
@@ -95,6 +116,9 @@ struct told {
 	uint64_t complete; /* last pages that were written whole */
 	uint64_t nodes;
 	uint64_t watches;
+	uint64_t object_lists;   /* of what a test writes */
+	uint64_t object_watches; /* likewise */
+	uint64_t object_events;  /* files that came, changed or went, from the start on */
 	uint64_t others;
 	uint64_t early; /* requests for what was refused, before Retry-After was over */
 	uint64_t bytes;

@@ -35,6 +35,10 @@ struct connection {
 	uint64_t event;    /* the last that was told */
 	uint64_t bookmark; /* when the next is due */
 	int bookmarks;
+	/* of a watch of what a test writes */
+	bool objects;
+	struct folder_query query;
+	uint64_t version; /* the last that was told */
 	struct connection *next;
 };
 
@@ -290,6 +294,25 @@ static void watch_pods(struct connection *c, const char *query)
 	odd_lines(c);
 }
 
+static void list_objects(struct connection *c, const struct folder_query *query)
+{
+	struct buffer body = {};
+
+	api.told.object_lists++;
+	folder_list(query, &body);
+	answer(c, 200, "application/json", "", &body);
+	buffer_free(&body);
+}
+
+static void watch_objects(struct connection *c, const char *query)
+{
+	api.told.object_watches++;
+	head(&c->out, 200, "application/json", "Transfer-Encoding: chunked\r\n\r\n");
+	c->objects = true;
+	c->version = number(query, "resourceVersion=");
+	c->bookmark = clock_ns(CLOCK_MONOTONIC) + BOOKMARK_NS;
+}
+
 /* Also of the one namespace that has the first hundred: then there must be no more. */
 static bool is_pods(const char *path, size_t length)
 {
@@ -314,6 +337,11 @@ static void request(struct connection *c, const char *path)
 			watch_pods(c, query);
 		else
 			list_pods(c, query);
+	} else if (folder_query(path, length, query, &c->query)) {
+		if (watch)
+			watch_objects(c, query);
+		else
+			list_objects(c, &c->query);
 	} else if (length == 13 && !memcmp(path, "/api/v1/nodes", 13)) {
 		if (watch) {
 			/* nothing ever changes of them */
@@ -415,6 +443,23 @@ static void tell(struct connection *c)
 	buffer_free(&text);
 }
 
+static void tell_objects(struct connection *c)
+{
+	struct buffer text = {};
+
+	while (c->version < folder_version()) {
+		folder_event(&c->query, ++c->version, &text);
+		if (text.length)
+			line(c, &text);
+	}
+	if (clock_ns(CLOCK_MONOTONIC) >= c->bookmark) {
+		world_bookmark(c->version, &text);
+		line(c, &text);
+		c->bookmark = clock_ns(CLOCK_MONOTONIC) + BOOKMARK_NS;
+	}
+	buffer_free(&text);
+}
+
 void http_tick(void)
 {
 	struct connection *c, *next;
@@ -426,9 +471,12 @@ void http_tick(void)
 		api.told.due = api.world.events;
 	for (c = connections; c; c = next) {
 		next = c->next;
-		if (!c->watch || c->stalled)
+		if (!(c->watch || c->objects) || c->stalled)
 			continue;
-		tell(c);
+		if (c->watch)
+			tell(c);
+		else
+			tell_objects(c);
 		flush(c);
 	}
 	if (api.told.due - api.told.sent > api.told.behind)

@@ -35,6 +35,39 @@ api_stop() {
   wait "$API_PID"
 }
 
+# api_objects: what to start it with for Services and EndpointSlices of a test's own: api_start $(api_objects) ARGS….
+# What the functions below write it tells within milliseconds, as what came, changed or (rm) went; object_events of
+# $T/api.status counts that.
+api_objects() {
+  mkdir -p "$T/objects/services" "$T/objects/endpointslices"
+  echo "--objects $T/objects"
+}
+
+# api_service NAMESPACE NAME UID PORT [WATCH]: a Service, with the annotation whocalls.dev/watch if that is given, and
+# the label team=NAMESPACE.
+api_service() {
+  jq -n --arg namespace "$1" --arg name "$2" --arg uid "$3" --argjson port "$4" --arg watch "${5-}" '
+    {metadata: {$namespace, $name, $uid, labels: {team: $namespace}}, spec: {ports: [{$port}]}}
+    | if $watch == "" then . else .metadata.annotations = {"whocalls.dev/watch": $watch} end' \
+    >"$T/objects/services/$1.$2.json"
+}
+
+# api_slice NAMESPACE SERVICE PORT POD…: the Service's only EndpointSlice, with pods that the server makes up, by
+# number, where it has neither --nodes nor --address.
+api_slice() {
+  local namespace=$1 service=$2 port=$3 pod
+  shift 3
+  for pod; do
+    printf '%d 100.96.%d.%d %012x app-%d-5d4f8c7b9-%05x team-%d node-%d\n' "$pod" \
+      $(((pod + 2) / 256)) $(((pod + 2) % 256)) "$pod" $((pod / 10)) "$pod" $((pod / 100)) $((pod % 2))
+  done | jq -nR --arg namespace "$namespace" --arg service "$service" --argjson port "$port" '
+    {metadata: {$namespace, name: "\($service)-1", labels: {"kubernetes.io/service-name": $service}},
+     addressType: "IPv4", ports: [{name: "", $port, protocol: "TCP"}],
+     endpoints: [inputs | split(" ") | {addresses: [.[1]], nodeName: .[5], conditions: {ready: true},
+       targetRef: {kind: "Pod", namespace: .[4], name: .[3], uid: "89002bea-042c-421c-aaf2-\(.[2])"}}]}' \
+    >"$T/objects/endpointslices/$namespace.$service.json"
+}
+
 # api_told FIELD: of $T/api.status, see whocalls-api.c.
 api_told() {
   jq ".$1" "$T/api.status"

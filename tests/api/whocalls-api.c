@@ -32,6 +32,8 @@ static const char usage_text[] =
 	"  --late N           so many more pods come by the first events of the watch\n"
 	"  --events N         of the watch, in all; default: the late ones\n"
 	"  --rate N           of these a second, from the first watch on; default 100\n"
+	"  --objects FOLDER   Services and EndpointSlices (v1) are those of FOLDER/services/*.json and\n"
+	"                     FOLDER/endpointslices/*.json, one in each file, as these come, change and go\n"
 	"  --large BYTES      pod 1 is larger by so much\n"
 	"  --retry-after S    with status 429 and 503; default 2\n"
 	"  --odd NAME[:TIMES] answers so, the first so many times or always; may be given again\n";
@@ -78,12 +80,14 @@ static void status_write(void)
 		err(EX_CANTCREAT, "%s", path);
 	fprintf(file,
 		"{\"lists\":%" PRIu64 ",\"complete\":%" PRIu64 ",\"nodes\":%" PRIu64
-		",\"watches\":%" PRIu64 ",\"others\":%" PRIu64 ",\"odd\":%" PRIu64
+		",\"watches\":%" PRIu64 ",\"object_lists\":%" PRIu64 ",\"object_watches\":%" PRIu64
+		",\"object_events\":%" PRIu64 ",\"others\":%" PRIu64 ",\"odd\":%" PRIu64
 		",\"early\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"last_byte_ns\":%" PRIu64
 		",\"due\":%" PRIu64 ",\"sent\":%" PRIu64 ",\"behind\":%" PRIu64
 		",\"events_ns\":%" PRIu64 "}\n",
-		told->lists, told->complete, told->nodes, told->watches, told->others, odd_taken(),
-		told->early, told->bytes, told->last_byte, told->due, told->sent, told->behind,
+		told->lists, told->complete, told->nodes, told->watches, told->object_lists,
+		told->object_watches, told->object_events, told->others, odd_taken(), told->early,
+		told->bytes, told->last_byte, told->due, told->sent, told->behind,
 		told->last_event ? told->last_event - told->first_event : 0);
 	if (fclose(file) || rename(path, status_file))
 		err(EX_IOERR, "%s", path);
@@ -114,6 +118,7 @@ static uint16_t parse(int argc, char **argv)
 		{"events", required_argument, NULL, 'e'},
 		{"rate", required_argument, NULL, 'r'},
 		{"large", required_argument, NULL, 'b'},
+		{"objects", required_argument, NULL, 'f'},
 		{"odd", required_argument, NULL, 'o'},
 		{"retry-after", required_argument, NULL, 't'},
 		{"help", no_argument, NULL, 'h'},
@@ -156,6 +161,9 @@ static uint16_t parse(int argc, char **argv)
 			break;
 		case 'b':
 			api.world.large = count(optarg);
+			break;
+		case 'f':
+			folder_open(optarg);
 			break;
 		case 't':
 			api.retry_after = (int)count(optarg);
@@ -221,6 +229,7 @@ int main(int argc, char **argv)
 		if (clock_ns(CLOCK_MONOTONIC) - ticked < TICK_MS * UINT64_C(1000000))
 			continue;
 		ticked = clock_ns(CLOCK_MONOTONIC);
+		folder_tick();
 		http_tick();
 		status_write();
 	}
