@@ -657,8 +657,8 @@ static void test_nonsense(void **state)
 		"{\"metadata\":{\"name\":7,\"namespace\":\"core\"}}",
 		"{\"metadata\":{\"name\":\"web\"},\"spec\":{}}",
 		"{\"metadata\":{\"name\":\"web\",\"namespace\":\"core\",\"labels\":[]}}",
-		"{\"metadata\":{\"name\":\"web\",\"namespace\":\"core\",\"labels\":{"
-		"\"kubernetes.io/service-name\":7}},\"endpoints\":7}",
+		("{\"metadata\":{\"name\":\"web\",\"namespace\":\"core\",\"labels\":{"
+		 "\"kubernetes.io/service-name\":7}},\"endpoints\":7}"),
 	};
 	struct world world;
 

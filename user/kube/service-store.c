@@ -131,8 +131,8 @@ void store_note(struct service_store *store, struct entry *entry)
 	if (!entry->watched)
 		return;
 	service_watched_note(entry->watched, &all);
-	DL_FOREACH(entry->slices, slice)
-	slice_copy_note(slice->copy, &all);
+	for (slice = entry->slices; slice; slice = slice->next)
+		slice_copy_note(slice->copy, &all);
 	if (store->slices_left_out || store->too_large)
 		not_watched_add(&all, NOT_WATCHED_TOO_LARGE,
 				"An EndpointSlice was too large, or found no room, and may be of "
@@ -161,8 +161,8 @@ static void give_all(struct service_store *store, struct entry *entry)
 {
 	const struct slice *slice;
 
-	DL_FOREACH(entry->slices, slice)
-	store_give(store, entry, slice->key, slice->copy);
+	for (slice = entry->slices; slice; slice = slice->next)
+		store_give(store, entry, slice->key, slice->copy);
 }
 
 /* --- Services --- */
