@@ -104,6 +104,27 @@ static void most_connections_first(void **state)
 	expect_sample(text, CONNECTIONS(OTHER), "50");
 }
 
+/* Whatever the order of the targets. */
+static void most_connections_of_all_targets(void **state)
+{
+	struct fixture *f = *state;
+	struct service *second = service_new();
+	struct metrics_target targets[] = {f->target, {"ns", "second", &second->report, 0, 1}};
+	const char *text;
+
+	f->metrics.targets = targets;
+	f->metrics.n_targets = 2;
+	f->metrics.max_callers = 1;
+	opened(f, POD(1, &a), 5, AT(1));
+	service_counts(second, POD(1, &a), (struct caller_counts){.opened = 6, .last = AT(1)});
+	service_group(second);
+	text = scrape(f, AT(2));
+	expect_sample(text, CONNECTIONS(WORKLOAD("a")), "");
+	expect_sample(text, CONNECTIONS(OTHER), "5");
+	assert_int_equal(count_samples(text, "whocalls_connections_total"), 2);
+	service_free(second);
+}
+
 static void none_but_probes(void **state)
 {
 	struct fixture *f = *state;
@@ -138,6 +159,24 @@ static void stale_series_end(void **state)
 	expect_sample(text, "whocalls_callers{" SERVICE "}", "2");
 	opened(f, POD(1, &a), 6, AT(90));
 	text = scrape(f, AT(91));
+	expect_sample(text, CONNECTIONS(WORKLOAD("a")), "6");
+}
+
+/* What is over is in no series, also when there was no scrape before. */
+static void stale_at_first(void **state)
+{
+	struct fixture *f = *state;
+	const char *text;
+
+	f->metrics.stale_ns = 60 * SECOND;
+	opened(f, POD(1, &a), 5, AT(1));
+	opened(f, POD(2, &b), 7, AT(50));
+	text = scrape(f, AT(70));
+	expect_sample(text, CONNECTIONS(WORKLOAD("a")), "");
+	expect_sample(text, CONNECTIONS(WORKLOAD("b")), "7");
+	assert_int_equal(count_samples(text, "whocalls_connections_total"), 1);
+	opened(f, POD(1, &a), 6, AT(71));
+	text = scrape(f, AT(72));
 	expect_sample(text, CONNECTIONS(WORKLOAD("a")), "6");
 }
 
@@ -594,8 +633,10 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(most_connections_first),
+		TEST(most_connections_of_all_targets),
 		TEST(none_but_probes),
 		TEST(stale_series_end),
+		TEST(stale_at_first),
 		TEST(from_other_to_its_own),
 		TEST(named_late),
 		TEST(named_late_and_gone),

@@ -130,7 +130,8 @@ void metrics_memory_free(struct metrics_memory *memory);
 struct metrics {
 	const struct metrics_target *targets;
 	size_t n_targets;
-	/* of all targets together: hooks, losses, unattributed */
+	/* Of all targets together: hooks, losses, unattributed. Its hooks tell whether requests and
+	 * attempts are known, of all targets. */
 	const struct report *capture;
 	const char *version;
 	const char *kernel; /* uname -r */
@@ -144,7 +145,8 @@ struct metrics {
 	/* those of one name one after the other */
 	const struct metrics_value *values;
 	size_t n_values;
-	/* the same at each scrape, whoever asks: see above; NULL: none */
+	/* the same at each scrape, whoever asks: see above; NULL: none. by_address and
+	 * service_graph stay as they are as long as it is used. */
 	struct metrics_memory *memory;
 };
 
