@@ -1,71 +1,82 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the agent knows, as text for Prometheus and all that read it. A function of the reports (and
- * of struct metrics_memory): no clock, no I/O but the FILE.
+ * What the agent knows, as text for Prometheus and all that read it. A function of the reports
+ * (and of struct metrics_memory): no clock, no I/O but the FILE.
  *
  * Labels of a target: namespace, service. Of a caller: those, and
  *
- *	caller_class      workload, process, node, loopback, external, unknown, probe; or other
- *	caller_kind       of a workload: Deployment, Job …; else empty
- *	caller_namespace  of a workload; else empty
- *	caller            name of the workload, process or node; empty where the class says all, and
- *	                  of a pod that is not on the list; with `by_address` the address of those
- *that are external or unknown
+ * - caller_class: workload, process, node, loopback, external, unknown, probe; or other.
+ * - caller_kind: of a workload: Deployment, Job …; else empty.
+ * - caller_namespace: of a workload; else empty.
+ * - caller: name of the workload, process or node. Empty where the class says all, and of a pod
+ *   that is not on the list. With `by_address` the address of those that are external or unknown.
  *
  * Callers with the same labels are one series, summed. Bytes that are no UTF-8 and control
  * characters are written as \xNN.
  *
  * Families of a caller (in OpenMetrics a counter's family is named without _total):
  *
- *	whocalls_connections_total               opened since the agent began
- *	whocalls_connections_open, _idle         now, older ones too; idle: no data since the agent
- *	                                         began
- *	whocalls_requests_total                  or turns
- *	whocalls_request_overlaps_total          only where there are any: then that caller's
- *requests are turns, each of any number of requests whocalls_request_duration_seconds histogram of
- *the service time of those that were timed: from the read to the first write
- *	whocalls_received_bytes_total            payload, by the target; and
- *whocalls_sent_bytes_total whocalls_attempts_total                  result: refused, stray
- *	whocalls_attempts_pending                handshakes begun and not completed: can go down
- *	whocalls_last_seen_timestamp_seconds     absent: never
+ * - whocalls_connections_total: opened since the agent began.
+ * - whocalls_connections_open, whocalls_connections_idle: now, older ones too. Idle: no data since
+ *   the agent began.
+ * - whocalls_requests_total: or turns.
+ * - whocalls_request_overlaps_total: only where there are any. Then that caller's requests are
+ *   turns, each of any number of requests.
+ * - whocalls_request_duration_seconds: histogram of the service time of those that were timed,
+ *   from the read to the first write.
+ * - whocalls_received_bytes_total, whocalls_sent_bytes_total: payload, as the target sees it.
+ * - whocalls_attempts_total: result is refused or stray.
+ * - whocalls_attempts_pending: handshakes begun and not completed. Can go down.
+ * - whocalls_last_seen_timestamp_seconds: absent: never.
  *
  * What was not measured is absent, never 0: requests and attempts without their hook, and a
  * histogram in which nothing was timed.
  *
- * Families of a target: whocalls_connection_duration_seconds (histogram, by caller_class alone: of
- * connections that have ended), whocalls_last_call_timestamp_seconds (of anybody but probes),
- * whocalls_callers (seen since the agent began, without probes), whocalls_callers_in_other,
- * whocalls_endpoints_watched, whocalls_coverage_seconds_total, whocalls_handshakes_dropped_total,
- * whocalls_connections_unattributed_total (their caller found no room in a table: also in `other`).
+ * Families of a target:
  *
- * Of the agent: whocalls_build_info, whocalls_hook_info {program, hook, why},
- *whocalls_hook_seen_total, whocalls_hook_missed_total (connections that another witness saw),
- * whocalls_hook_skipped_runs_total {cause: recursion, instances}, whocalls_lost_total {what},
- * whocalls_unattributed_total, and what `values` says.
+ * - whocalls_connection_duration_seconds: histogram, by caller_class alone, of connections that
+ *   have ended.
+ * - whocalls_last_call_timestamp_seconds: of anybody but probes. Absent: nobody.
+ * - whocalls_callers: seen since the agent began, without probes.
+ * - whocalls_callers_in_other: that have no series of their own, see below.
+ * - whocalls_endpoints_watched, whocalls_coverage_seconds_total.
+ * - whocalls_handshakes_dropped_total: each try of them.
+ * - whocalls_connections_unattributed_total: their caller found no room in a table. They are in
+ *   `other`, too.
  *
- * Histograms. The kernel's buckets are finer than ours (struct histograms): each goes as a whole to
- * where its estimate (times_estimate()) belongs. So only times in the one kernel bucket in which a
- * bound of ours lies can be on its wrong side, and they are within 5.9 % (one 17th) of it.
+ * Of the agent: whocalls_build_info; whocalls_hook_info {program, hook, why};
+ * whocalls_hook_seen_total; whocalls_hook_missed_total (that another witness saw);
+ * whocalls_hook_skipped_runs_total {cause: recursion, instances}; whocalls_lost_total {what};
+ * whocalls_unattributed_total; and what `values` says.
+ *
+ * Histograms. The kernel's buckets are finer than ours (struct histograms): each goes as a whole
+ * to where its estimate (times_estimate()) belongs. So only times in the one kernel bucket in
+ * which a bound of ours lies can be on its wrong side, and they are within 5.9 % (one 17th) of it.
  * _sum is made of the same estimates: each within 2.9 %. _count is what was timed. A kernel bucket
- * counts modulo 2^32; that is followed from scrape to scrape.
+ * counts modulo 2^32; that is followed from scrape to scrape, and _sum leaves out what came
+ * between the two scrapes in which it wrapped.
  *
  * Series that end. A caller that has nothing open and was not seen for `stale_ns` has no series;
- *when it calls again, its series goes on from where it was. At most `max_callers` callers have
- *series of their own, whoever came first; of several that come at once, those with most
- *connections. It is the place of a caller that has become stale that a later one takes. What the
- *rest does is added up in one series for each target, caller_class="other", caller="other". Probes
- *always have their own.
+ * when it calls again, its series goes on from where it was. At most `max_callers` callers have
+ * series of their own: whoever came first; of several that come at once, those with most
+ * connections. A later one takes the place of one that has become stale. What the rest does is
+ * added up in one series for each target, caller_class="other", caller="other". Probes always have
+ * their own.
  *
- * What holds of counters, as long as the same memory is handed in: none ever goes down, `other`'s
- * neither, and what was counted once in one series is never counted again in another when a caller
- * gets a place, or loses it. So the series of a caller that waited in `other` begins at 0, not at
- *all that it ever did. The ledger can give a caller another name after it has counted (it learned
- *late which pod called): then the series of the name before stands still until it has caught up.
- * Connections of a target over all series, `other` and the ones that ended, add up to all that its
- * report has, but for that. Without a memory `other` can go down when a caller leaves it: to a
- * scraper that is a counter that began anew.
+ * What holds of counters, as long as the same memory is handed in: none ever goes down, not even
+ * that of `other`. What was counted in one series is not counted again in another when a caller
+ * gets a place or loses it: so the series of a caller that waited in `other` begins at 0, not at
+ * all that it ever did. Over all series of a target, `other` and those that ended among them,
+ * connections add up to what its report has. The one exception: the ledger can give a caller
+ * another name after it has counted, since it may learn late which pod called. Then the series of
+ * the name before stands still until it has caught up.
+ * Without a memory `other` can go down when a caller leaves it, and a name when it loses a caller:
+ * to a scraper that is a counter that began anew.
  *
- * Service graph (`service_graph`): traces_service_graph_request_total, _request_failed_total,
+ * A caller with requests is about 27 samples, 5 KiB of text, most of it the histogram: 5,000 of
+ * them are more than 20 MiB. It is written piece by piece: only who keeps it needs memory for it.
+ *
+ * Service graph (`service_graph`): traces_service_graph_request_total, _request_failed_total and
  * _request_server_seconds with client, client_service_namespace, server, server_service_namespace
  * and connection_type="", as Tempo names them and Grafana's view asks for them (it groups by the
  * first four). A request is a request, or a turn, where the agent counts them, else a connection;
