@@ -6,7 +6,7 @@ set -euo pipefail
 trap 'echo "arm64-root.sh: failed in line $LINENO" >&2' ERR
 # usr-is-merged: that /bin is /usr/bin, as is made below; without it apt would choose what does that, which needs Perl
 packages=(usr-is-merged libbpf-dev libelf-dev zlib1g-dev libjansson-dev libyaml-dev libcurl4-openssl-dev
-  uthash-dev
+  libmicrohttpd-dev libgnutls28-dev uthash-dev
   bash dash coreutils bats jq iproute2 util-linux mount procps mawk grep sed findutils diffutils kmod)
 # shellcheck source=scripts/kernel-apt.sh
 . "${0%/*}/kernel-apt.sh"

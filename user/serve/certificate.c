@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+#include "certificate.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "../kube/file.h"
+
+#define PEM_MAX (1 << 20)
+
+static int take(struct certificate *certificate, const char *cert_file, const char *key_file,
+		const struct problem *problem)
+{
+	struct secret cert = {0}, key = {0};
+	gnutls_datum_t cert_pem, key_pem;
+	int r;
+
+	r = file_read(cert_file, PEM_MAX, NULL, true, &cert, problem);
+	if (!r)
+		r = file_read(key_file, PEM_MAX, NULL, true, &key, problem);
+	if (r)
+		goto out;
+	cert_pem = (gnutls_datum_t){(unsigned char *)cert.data, (unsigned int)cert.size};
+	key_pem = (gnutls_datum_t){(unsigned char *)key.data, (unsigned int)key.size};
+	/* also finds out whether one belongs to the other */
+	r = gnutls_certificate_set_x509_key_mem(certificate->credentials, &cert_pem, &key_pem,
+						GNUTLS_X509_FMT_PEM);
+	if (r == GNUTLS_E_MEMORY_ERROR)
+		r = problem_no_memory(problem);
+	else if (r < 0)
+		r = problem_set(problem, -EINVAL,
+				"the certificate %s with the key %s: %s; give a certificate in "
+				"PEM form and the key that belongs to it, without a password",
+				cert_file, key_file, gnutls_strerror(r));
+	else
+		r = 0; /* it was the index of what was added */
+out:
+	secret_deinit(&cert);
+	secret_deinit(&key);
+	return r;
+}
+
+int certificate_load(struct certificate **out, const char *cert_file, const char *key_file,
+		     char *error, size_t error_size)
+{
+	const struct problem problem = {.text = error, .size = error_size};
+	struct certificate *certificate = calloc(1, sizeof(*certificate));
+	int r;
+
+	if (!certificate)
+		return problem_no_memory(&problem);
+	certificate->users = 1;
+	if (gnutls_certificate_allocate_credentials(&certificate->credentials)) {
+		free(certificate);
+		return problem_no_memory(&problem);
+	}
+	r = take(certificate, cert_file, key_file, &problem);
+	if (r) {
+		certificate_leave(certificate);
+		return r;
+	}
+	*out = certificate;
+	return 0;
+}
+
+void certificate_use(struct certificate *certificate, gnutls_session_t session)
+{
+	gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, certificate->credentials);
+	certificate->users++;
+}
+
+void certificate_leave(struct certificate *certificate)
+{
+	if (!certificate || --certificate->users)
+		return;
+	gnutls_certificate_free_credentials(certificate->credentials);
+	free(certificate);
+}
