@@ -8,6 +8,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <gnutls/gnutls.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -30,9 +31,9 @@
 struct peer {
 	int fd; /* -1: not connected, or ended */
 	gnutls_session_t tls;
-	bool shaken; /* hands, of TLS */
-	bool deaf;   /* reads nothing */
-	bool ended;  /* by the server: closed or reset */
+	bool begun, shaken; /* the handshake of TLS, and done */
+	bool deaf;          /* reads nothing */
+	bool ended;         /* by the server: closed or reset */
 	int tls_error;
 	char *in, *out;
 	size_t in_size, in_room, out_size;
@@ -44,6 +45,7 @@ struct server {
 	unsigned int later_count;
 	struct peer peers[PEERS];
 	unsigned int peer_count;
+	unsigned int runs; /* http_run() was called */
 	char error[512];
 };
 
@@ -183,6 +185,7 @@ static inline void peer_tls(struct peer *peer, gnutls_certificate_credentials_t 
 	assert_int_equal(gnutls_priority_set_direct(peer->tls, priorities, NULL), 0);
 	gnutls_credentials_set(peer->tls, GNUTLS_CRD_CERTIFICATE, credentials);
 	gnutls_transport_set_int(peer->tls, peer->fd);
+	fcntl(peer->fd, F_SETFL, O_NONBLOCK);
 }
 
 static inline void say_bytes(struct peer *peer, const char *bytes, size_t size)
@@ -266,6 +269,7 @@ static inline void peer_turn(struct peer *peer)
 	if (peer->tls && !peer->shaken) {
 		int r = gnutls_handshake(peer->tls);
 
+		peer->begun = true;
 		if (!r)
 			peer->shaken = true;
 		else if (gnutls_error_is_fatal(r))
@@ -291,15 +295,16 @@ static inline void turn(struct server *server)
 		fds[i + 1].fd = peer->deaf && !peer->out_size && !shaking ? -1 : peer->fd;
 		fds[i + 1].events = (short)((peer->deaf && !shaking ? 0 : POLLIN) |
 					    (peer->out_size ? POLLOUT : 0));
-		/* the first flight of a handshake waits for nothing */
-		if (shaking && !gnutls_handshake_get_last_out(peer->tls))
+		if (shaking && !peer->begun) /* it waits for nothing */
 			fds[i + 1].events |= POLLOUT;
 	}
 	r = poll(fds, server->peer_count + 1, WAIT_MS);
 	if (r <= 0)
 		fail_msg("nothing happened for %d ms", WAIT_MS);
-	if (fds[0].revents)
+	if (fds[0].revents) {
 		http_run(server->http);
+		server->runs++;
+	}
 	for (unsigned int i = 0; i < server->peer_count; i++)
 		if (fds[i + 1].revents)
 			peer_turn(&server->peers[i]);

@@ -3,10 +3,19 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "../kube/file.h"
 
 #define PEM_MAX (1 << 20)
+
+/* GnuTLS ends its sentences with a full stop; ours goes on. */
+static int sentence_length(const char *sentence)
+{
+	size_t length = strlen(sentence);
+
+	return (int)(length && sentence[length - 1] == '.' ? length - 1 : length);
+}
 
 static int take(struct certificate *certificate, const char *cert_file, const char *key_file,
 		const struct problem *problem)
@@ -29,9 +38,10 @@ static int take(struct certificate *certificate, const char *cert_file, const ch
 		r = problem_no_memory(problem);
 	else if (r < 0)
 		r = problem_set(problem, -EINVAL,
-				"the certificate %s with the key %s: %s; give a certificate in "
+				"the certificate %s with the key %s: %.*s; give a certificate in "
 				"PEM form and the key that belongs to it, without a password",
-				cert_file, key_file, gnutls_strerror(r));
+				cert_file, key_file, sentence_length(gnutls_strerror(r)),
+				gnutls_strerror(r));
 	else
 		r = 0; /* it was the index of what was added */
 out:

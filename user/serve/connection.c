@@ -85,6 +85,19 @@ int64_t connection_deadline(const struct http *http)
 	return deadline;
 }
 
+bool connection_shaking(const struct http *http)
+{
+	struct http_connection *connection;
+
+	DL_FOREACH(http->connections, connection)
+	{
+		if (connection->certificate && connection->phase == PHASE_HEAD &&
+		    !connection->answered_turn)
+			return true;
+	}
+	return false;
+}
+
 /* In IPv6 form, as each address of this program. */
 static struct in6_addr in6_of(const struct sockaddr *address)
 {

@@ -23,6 +23,9 @@
  * after its last. */
 #define ADDRESSES 1024
 #define LISTEN_AGAIN (SERVE_SECOND / 10)
+#define IDLE_TURNS 4 /* in a row; then the next ones wait, longer and longer */
+#define IDLE_STEP (SERVE_SECOND / 1000)
+#define IDLE_STEPS 50
 #define ANSWER_HEAD 4096 /* room for our headers in a connection's memory, beside its head */
 
 static struct http_limits with_defaults(const struct http_limits *limits)
@@ -68,7 +71,7 @@ static struct MHD_Daemon *start_daemon(struct http *http)
 	unsigned int flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME;
 	const struct MHD_OptionItem tls[] = {
 		{MHD_OPTION_HTTPS_PRIORITIES, 0, CERTIFICATE_PRIORITIES},
-		{MHD_OPTION_HTTPS_CERT_CALLBACK, (intptr_t)no_certificate, NULL},
+		{MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)no_certificate},
 		{MHD_OPTION_END, 0, NULL},
 	};
 	const struct MHD_OptionItem plain[] = {{MHD_OPTION_END, 0, NULL}};
@@ -273,8 +276,6 @@ static void pause_listening(struct http *http)
 
 static void accept_some(struct http *http)
 {
-	if (http->listen_fd < 0 || http->listen_at != INT64_MAX)
-		return;
 	for (int i = 0; i < ACCEPTS; i++) {
 		struct sockaddr_storage address;
 		socklen_t length = sizeof(address);
@@ -293,19 +294,54 @@ static void accept_some(struct http *http)
 	}
 }
 
-static void read_timer(struct http *http)
+/* What has happened, as bits. */
+enum { TIMER = 1, LISTENER = 2, CONNECTIONS = 4 };
+
+static unsigned int ready(const struct http *http)
+{
+	struct epoll_event events[3];
+	unsigned int ready = 0;
+	int n = epoll_wait(http->epoll_fd, events, 3, 0);
+
+	for (int i = 0; i < n; i++)
+		ready |= events[i].data.fd == http->timer_fd    ? TIMER
+			 : events[i].data.fd == http->listen_fd ? LISTENER
+								: CONNECTIONS;
+	return ready;
+}
+
+static void take_timer(struct http *http)
 {
 	uint64_t times;
-	int64_t now;
 
 	if (read(http->timer_fd, &times, sizeof(times)) == sizeof(times))
 		http->timer_at = INT64_MAX;
-	now = serve_now();
+}
+
+static void expire(struct http *http)
+{
+	int64_t now = serve_now();
+
 	connection_expire(http, now);
 	if (http->listen_at <= now) {
 		http->listen_at = INT64_MAX;
 		watch(http, http->listen_fd);
 	}
+}
+
+/*
+ * When MHD's pending work is to be done: at once. But a TLS handshake that waits for its client is
+ * pending for MHD 0.9.75 all the while (MHD_run_tls_handshake_() doesn't take note that nothing is
+ * there to read), and clients that begin one and say no more would have us spin. So where there
+ * is one, turns in which nothing happens wait a little. What happens ends the waiting.
+ */
+static int64_t pending_at(const struct http *http)
+{
+	int64_t steps = http->idle_turns - IDLE_TURNS;
+
+	if (steps <= 0 || !connection_shaking(http))
+		return 1; /* long ago */
+	return serve_now() + (steps < IDLE_STEPS ? steps : IDLE_STEPS) * IDLE_STEP;
 }
 
 /* MHD has no timeouts here: what it says is that something is pending, or nothing. It does not say
@@ -318,8 +354,13 @@ void serve_timer(struct http *http)
 
 	if (http->listen_at < at)
 		at = http->listen_at;
-	if (http->resumed || MHD_get_timeout(http->daemon, &pending) == MHD_YES)
-		at = 1; /* long ago */
+	if (http->resumed) {
+		at = 1;
+	} else if (MHD_get_timeout(http->daemon, &pending) == MHD_YES) {
+		int64_t then = pending_at(http);
+
+		at = then < at ? then : at;
+	}
 	if (at == http->timer_at)
 		return;
 	http->timer_at = at;
@@ -332,9 +373,16 @@ void serve_timer(struct http *http)
 
 void http_run(struct http *http)
 {
+	unsigned int what = ready(http);
+
 	http->turn++;
-	read_timer(http);
-	accept_some(http);
+	http->idle_turns =
+		what & (LISTENER | CONNECTIONS) || http->resumed ? 0 : http->idle_turns + 1;
+	if (what & TIMER)
+		take_timer(http);
+	expire(http);
+	if (what & LISTENER)
+		accept_some(http);
 	http->resumed = false;
 	MHD_run(http->daemon);
 	serve_timer(http);

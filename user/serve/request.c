@@ -48,6 +48,7 @@ static void answer(struct http_request *request, unsigned int status, struct MHD
 		   size_t length)
 {
 	request->answered = true;
+	request->last = request->connection->http->draining;
 	request->status = status;
 	request->response = response;
 	request->length = length;
@@ -226,6 +227,7 @@ void request_completed(void *arg, struct MHD_Connection *mhd, void **context,
 	struct http *http = arg;
 	struct http_connection *connection = connection_of(mhd);
 	struct http_request *request = *context;
+	bool last;
 
 	(void)code;
 	connection->zeros = false;
@@ -237,9 +239,10 @@ void request_completed(void *arg, struct MHD_Connection *mhd, void **context,
 	http->answers_bytes -= request->length;
 	if (request->response)
 		MHD_destroy_response(request->response);
+	last = request->last;
 	free(request);
 	connection_phase(connection, PHASE_HEAD);
-	if (http->draining) /* what is written is sent still */
+	if (http->draining && !last) /* what is written is sent still */
 		connection_cut(connection);
 }
 

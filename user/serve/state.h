@@ -41,6 +41,7 @@ struct http_request {
 	bool checked;
 	bool answered;
 	bool suspended;
+	bool last; /* the answer says that the connection is closed after it */
 };
 
 struct http {
@@ -58,6 +59,7 @@ struct http {
 	uint64_t turn;        /* of http_run(), from 1 on */
 	int64_t timer_at;     /* what the timer is set to; INT64_MAX: to nothing */
 	int64_t listen_at;    /* accept() failed for want of something: again at; INT64_MAX: no */
+	int64_t idle_turns;   /* in which nothing happened, so far in a row */
 	int epoll_fd, timer_fd, listen_fd;
 	uint16_t port;
 	bool draining;
@@ -90,6 +92,9 @@ void connection_cut(struct http_connection *connection);
 
 /* Cuts those whose deadline is over. */
 void connection_expire(struct http *http, int64_t now);
+
+/* Whether any may be in its TLS handshake: it has not asked yet. */
+bool connection_shaking(const struct http *http);
 
 /* The earliest deadline; INT64_MAX: none. */
 int64_t connection_deadline(const struct http *http);
