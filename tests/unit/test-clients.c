@@ -38,7 +38,7 @@ static void test_rate(void **state)
 	struct clients clients = {.per_address = 9, .requests_per_second = 10, .max = 9};
 	struct client *a = enter(&clients, 1, 5 * SECOND), *b = enter(&clients, 2, 5 * SECOND);
 
-	(void) state;
+	(void)state;
 	assert_int_equal(asks(&clients, a, 50, 5 * SECOND), 10);
 	assert_int_equal(asks(&clients, a, 50, 5 * SECOND + SECOND / 10 - 1), 0);
 	assert_int_equal(asks(&clients, a, 50, 5 * SECOND + SECOND / 10), 1);
@@ -51,7 +51,7 @@ static void test_rate(void **state)
 /* Each rate allows a burst of as many, whatever does not divide evenly. */
 static void test_rates(void **state)
 {
-	(void) state;
+	(void)state;
 	for (unsigned int rate = 1; rate <= 1000; rate++) {
 		struct clients clients = {.per_address = 1, .requests_per_second = rate, .max = 1};
 		struct client *client = enter(&clients, 1, 0);
@@ -66,7 +66,7 @@ static void test_per_address(void **state)
 	struct clients clients = {.per_address = 2, .requests_per_second = 100, .max = 9};
 	struct client *first = enter(&clients, 1, SECOND);
 
-	(void) state;
+	(void)state;
 	assert_ptr_equal(enter(&clients, 1, SECOND), first);
 	assert_null(enter(&clients, 1, SECOND));
 	assert_non_null(enter(&clients, 2, SECOND));
@@ -82,7 +82,7 @@ static void test_connects(void **state)
 	struct client *client;
 	unsigned int n = 0;
 
-	(void) state;
+	(void)state;
 	for (int i = 0; i < 50; i++) {
 		client = enter(&clients, 1, SECOND);
 		if (!client)
@@ -101,7 +101,7 @@ static void test_forgotten(void **state)
 	struct clients clients = {.per_address = 9, .requests_per_second = 10, .max = 3};
 	struct client *stays = enter(&clients, 1, SECOND), *busy = enter(&clients, 2, SECOND);
 
-	(void) state;
+	(void)state;
 	assert_int_equal(asks(&clients, busy, 10, SECOND), 10);
 	clients_leave(busy);
 	clients_leave(enter(&clients, 3, SECOND));

@@ -311,7 +311,7 @@ static void test_drain(void **state)
 	WAIT_FOR(server, slow->ended);
 	assert_int_equal(answers(slow, false), 1);
 	assert_true(http_drain(server->http));
-	assert_int_equal(http_counts(server->http).open, 0);
+	WAIT_FOR(server, http_counts(server->http).open == 0);
 	assert_int_equal(http_counts(server->http).malformed, 0);
 	assert_int_equal(http_counts(server->http).timed_out, 0);
 	server_close(server);

@@ -63,8 +63,7 @@ void connection_expire(struct http *http, int64_t now)
 {
 	struct http_connection *connection;
 
-	DL_FOREACH(http->connections, connection)
-	{
+	for (connection = http->connections; connection; connection = connection->next) {
 		if (connection->deadline > now)
 			continue;
 		http->counts.timed_out++;
@@ -77,8 +76,7 @@ int64_t connection_deadline(const struct http *http)
 	struct http_connection *connection;
 	int64_t deadline = INT64_MAX;
 
-	DL_FOREACH(http->connections, connection)
-	{
+	for (connection = http->connections; connection; connection = connection->next) {
 		if (connection->deadline < deadline)
 			deadline = connection->deadline;
 	}
@@ -89,8 +87,7 @@ bool connection_shaking(const struct http *http)
 {
 	struct http_connection *connection;
 
-	DL_FOREACH(http->connections, connection)
-	{
+	for (connection = http->connections; connection; connection = connection->next) {
 		if (connection->certificate && connection->phase == PHASE_HEAD &&
 		    !connection->answered_turn)
 			return true;

@@ -13,7 +13,6 @@
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
-#include <utlist.h>
 
 #include "../kube/problem.h"
 #include "listen.h"
@@ -188,8 +187,7 @@ static void resume_all(struct http *http)
 {
 	struct http_connection *connection;
 
-	DL_FOREACH(http->connections, connection)
-	{
+	for (connection = http->connections; connection; connection = connection->next) {
 		const struct http_request *request = connection->request;
 
 		if (request && request->suspended && !request->answered)
@@ -204,8 +202,8 @@ void http_close(struct http *http)
 	if (!http)
 		return;
 	resume_all(http);
-	DL_FOREACH(http->connections, connection)
-	connection->cut = true; /* no end of theirs is counted */
+	for (connection = http->connections; connection; connection = connection->next)
+		connection->cut = true; /* no end of theirs is counted */
 	if (http->daemon)
 		MHD_stop_daemon(http->daemon);
 	clients_deinit(&http->clients);
@@ -256,8 +254,7 @@ bool http_drain(struct http *http)
 	close_fd(&http->listen_fd); /* which takes it out of the epoll */
 	http->listen_at = INT64_MAX;
 	http->draining = true;
-	DL_FOREACH(http->connections, connection)
-	{
+	for (connection = http->connections; connection; connection = connection->next) {
 		if (connection->phase != PHASE_HEAD)
 			done = false;
 		else if (!connection->cut)
