@@ -5,7 +5,9 @@
  *
  * It answers questions (GET and HEAD without a body) and nothing else, and it expects that some of
  * its clients are hostile: whatever they do costs a bounded time, number of places, and memory.
- * What clients send is never written anywhere. All times are of CLOCK_MONOTONIC.
+ * What clients send is never written anywhere. What MHD cannot parse it answers itself (400, 414,
+ * 431, 505), in its own words and without our headers, or closes without a word. All times are of
+ * CLOCK_MONOTONIC.
  */
 #ifndef SERVE_HTTP_H
 #define SERVE_HTTP_H
@@ -94,8 +96,8 @@ bool http_from_loopback(const struct http_request *request);
  * request is gone then. `body` is malloc'ed and taken over, also on failure; NULL: nothing.
  * `content_type` NULL: plain text. Any answer forbids to be stored and to be taken for another
  * type; a 401 names the scheme Bearer, a 429 and a 503 tell to come again in a second, and a 429
- * closes the connection. A HEAD gets all but the body. If the client has gone meanwhile, or there
- * is no memory, it is dropped.
+ * closes the connection. A HEAD gets all but the body. If the client has gone
+ * meanwhile (MHD takes a closed direction for that, too), or there is no memory, it is dropped.
  */
 void http_answer(struct http_request *request, unsigned int status, const char *content_type,
 		 char *body, size_t length);
