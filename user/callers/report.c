@@ -264,6 +264,7 @@ static int caller_add(struct caller *caller, const struct row *row)
 		caller->cgroup_path = NULL;
 	if (!string_same(caller->pod_uid, row->who.pod_uid))
 		caller->pod_uid = NULL;
+	caller->rows[caller->n_rows++] = row;
 	memcpy(&caller->addresses[caller->n_addresses++], row->key.peer, sizeof(struct address));
 	if (row->who.pod && row->who.pod->pod)
 		caller->pods[caller->n_pods++] = row->who.pod->pod;
@@ -345,7 +346,8 @@ int report_group(struct report *report, const struct ledger *ledger)
 	report->callers = calloc(g.n_groups + 1, sizeof(*report->callers));
 	report->all_addresses = calloc(n + 1, sizeof(*report->all_addresses));
 	report->all_pods = calloc(n + 1, sizeof(*report->all_pods));
-	if (!report->callers || !report->all_addresses || !report->all_pods)
+	report->all_rows = calloc(n + 1, sizeof(*report->all_rows));
+	if (!report->callers || !report->all_addresses || !report->all_pods || !report->all_rows)
 		goto out;
 	report->n_callers = g.n_groups;
 
@@ -353,6 +355,7 @@ int report_group(struct report *report, const struct ledger *ledger)
 		caller_begin(&report->callers[i], g.groups[i].first);
 		report->callers[i].addresses = report->all_addresses + offset;
 		report->callers[i].pods = report->all_pods + offset;
+		report->callers[i].rows = report->all_rows + offset;
 		offset += g.groups[i].n_rows;
 	}
 	r = 0;
@@ -425,8 +428,10 @@ void report_deinit(struct report *report)
 	free(report->callers);
 	free(report->all_addresses);
 	free(report->all_pods);
+	free(report->all_rows);
 	report->callers = NULL;
 	report->all_addresses = NULL;
 	report->all_pods = NULL;
+	report->all_rows = NULL;
 	report->n_callers = 0;
 }

@@ -113,6 +113,9 @@ struct caller {
 	size_t n_pods;
 	struct address *addresses; /* sorted, no duplicates */
 	size_t n_addresses;
+	/* the ledger's rows that it is made of, which are the ledger's */
+	const struct row **rows;
+	size_t n_rows;
 	/* newest of a connection's opening or closing, data, or attempt; 0: none in the window */
 	uint64_t last_seen;
 	uint64_t first_seen; /* oldest opening or attempt in the window; 0: none */
@@ -185,6 +188,7 @@ struct report {
 	/* private: what the callers' addresses and pods point into */
 	struct address *all_addresses;
 	const char **all_pods;
+	const struct row **all_rows;
 };
 
 /*
