@@ -12,7 +12,7 @@ BUILD ?= build
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
-PACKAGES := libbpf jansson yaml-0.1 libcurl libmicrohttpd gnutls
+PACKAGES := libbpf jansson yaml-0.1 libcurl libmicrohttpd gnutls zlib
 CFLAGS ?= -O2 -g
 WARNINGS := -Wall -Wextra -Wno-missing-field-initializers -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla
 ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -DWHOCALLS_VERSION='"$(VERSION)"' $(WARNINGS) \
