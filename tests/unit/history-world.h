@@ -121,7 +121,7 @@ static inline void world_found(const struct history_row *row, void *arg)
 {
 	struct found *found = arg;
 
-	if (strcmp(row->name, found->name) && strcmp(row->process, found->name))
+	if (strcmp(*row->name ? row->name : row->process, found->name))
 		return;
 	found->row = *row;
 	found->n++;

@@ -301,6 +301,7 @@ static void read_target(struct reading *reading)
 		return;
 	}
 	target->complete_since = (uint32_t)bytes_get(&reading->in, MINUTE_MAX + 1);
+	target->restarted = true;
 	read_spans(reading, target);
 	n = bytes_get(&reading->in, UINT32_MAX);
 	for (; n && !stopped(reading); n--)

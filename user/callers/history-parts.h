@@ -114,6 +114,7 @@ struct target_history {
 	uint64_t missed[REPORT_HOOKS], skipped[REPORT_HOOKS];
 	struct covered_span *spans; /* sorted, disjoint */
 	size_t n_spans, room_spans;
+	bool restarted; /* they are of another run: what comes next does not go on with them */
 	UT_hash_handle hh;
 	size_t key_size;
 	char key[]; /* namespace, service, UID, each with its end */

@@ -63,17 +63,17 @@ static int append(struct target_history *target, struct span span, uint64_t caus
 }
 
 /*
- * The clock was set back, and what it was before is no longer to be had: what was told of times
- * from then on is forgotten, and the last moment before is made one that nobody knows of, so that
- * each window that begins before has it.
+ * What was told of times from then on is forgotten, and the last moment before is made one that
+ * nobody knows of, so that each window that begins before has it. That is what is left when the
+ * clock was set back: what was before is no longer to be had by its time.
  */
-static int step_back(struct target_history *target, int64_t to)
+static int break_at(struct target_history *target, int64_t time, uint64_t cause)
 {
-	while (target->n_spans && newest(target)->span.since >= to - 1)
+	while (target->n_spans && newest(target)->span.since >= time - 1)
 		target->n_spans--;
-	if (target->n_spans && newest(target)->span.until > to - 1)
-		newest(target)->span.until = to - 1;
-	return append(target, (struct span){to - 1, to}, HISTORY_CLOCK_SET);
+	if (target->n_spans && newest(target)->span.until > time - 1)
+		newest(target)->span.until = time - 1;
+	return append(target, (struct span){time - 1, time}, cause);
 }
 
 int spans_add(struct target_history *target, struct span span, uint64_t causes)
@@ -82,10 +82,12 @@ int spans_add(struct target_history *target, struct span span, uint64_t causes)
 	int64_t from = span.until < span.since ? span.until : span.since;
 	int r = 0;
 
-	if (last && from < last->span.until)
-		r = step_back(target, from);
-	else if (span.until < span.since)
-		r = append(target, (struct span){from - 1, from}, HISTORY_CLOCK_SET);
+	if (span.until < span.since || (last && from < last->span.until))
+		r = break_at(target, from, HISTORY_CLOCK_SET);
+	/* however well it seems to go on: the clock may have been set while nobody looked */
+	else if (last && target->restarted)
+		r = break_at(target, from, HISTORY_GAP);
+	target->restarted = r && target->restarted;
 	if (r || span.until <= span.since)
 		return r;
 	return append(target, span, causes);
@@ -136,7 +138,7 @@ void history_clock(struct history *history, int64_t now, uint64_t monotonic)
 		if (last && now > last->span.until &&
 		    append(t, (struct span){last->span.until, now}, HISTORY_CLOCK_SET))
 			t->n_spans = 0;
-		else if (last && now <= last->span.until && step_back(t, now))
+		else if (last && now <= last->span.until && break_at(t, now, HISTORY_CLOCK_SET))
 			t->n_spans = 0;
 	}
 }
