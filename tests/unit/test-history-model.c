@@ -98,8 +98,8 @@ static void take(struct model *m, bool again, size_t before)
 	history_clock(m->w.history, at(m->now), 1 + m->monotonic * (uint64_t)MINUTE);
 	assert_int_equal(world_take(&m->w, m->now), 0);
 	/* it began anew, and what the last clock called later is not known any more */
-	if (m->limits.records > 16 && history->cut == m->now + 1 && !history->targets->n_spans &&
-	    history->cut != m->anew) {
+	if (m->limits.records > 16 && history->cut == m->now + 1 && !history->fine_since &&
+	    !history->targets->n_spans && history->cut != m->anew) {
 		m->anew = history->cut;
 		m->n -= before;
 		memmove(m->events, m->events + before, m->n * sizeof(*m->events));

@@ -174,16 +174,15 @@ struct pair *pair_get(struct history *history, struct target_history *target,
 void names_purge(struct history *history);
 void names_clear(struct history *history);
 
+/* --- history-causes.c --- */
+
+/* Sets a RECORD_TARGET's counts and causes. */
+void causes_since(struct target_history *target, const struct report *report,
+		  struct amount *amount);
+
 /* --- history-spans.c --- */
 
-/* 0 or -ENOMEM. */
-int spans_add(struct target_history *target, struct span span, uint64_t causes);
 /* Forgets what was before a minute. */
 void spans_purge(struct target_history *target, uint32_t minute);
-
-/* --- history-take.c --- */
-
-/* Nothing of what was before `minute` is known any more. */
-void history_start_anew(struct history *history, uint32_t minute);
 
 #endif

@@ -76,7 +76,7 @@ static int break_at(struct target_history *target, int64_t time, uint64_t cause)
 	return append(target, (struct span){time - 1, time}, cause);
 }
 
-int spans_add(struct target_history *target, struct span span, uint64_t causes)
+static int spans_add(struct target_history *target, struct span span, uint64_t causes)
 {
 	const struct covered_span *last = newest(target);
 	int64_t from = span.until < span.since ? span.until : span.since;

@@ -15,7 +15,8 @@ struct taking {
 	int error; /* the first */
 };
 
-void history_start_anew(struct history *history, uint32_t minute)
+/* Nothing of what was before `minute` is known any more. */
+static void start_anew(struct history *history, uint32_t minute)
 {
 	store_clear(history);
 	history->fine_since = history->tens_since = 0;
@@ -281,71 +282,15 @@ static void end_all_open(struct taking *taking)
 		end_open(taking, pair);
 }
 
-/* --- what stands against it --- */
-
-#define CAUSE(reason, condition) ((condition) ? UINT64_C(1) << (reason) : 0)
-
-/* Hooks by what they missed since the last take. */
-static uint64_t hook_causes(struct target_history *target, const struct report *report)
-{
-	struct report since = {.n_hooks = report->n_hooks};
-	const struct hook *refused;
-
-	for (size_t i = 0; i < since.n_hooks; i++) {
-		struct hook *hook = &since.hooks[i];
-		bool anew = false;
-
-		*hook = report->hooks[i];
-		hook->missed = grown(&target->missed[i], hook->missed, &anew);
-		hook->recursion_misses = grown(&target->skipped[i], hook->recursion_misses, &anew);
-	}
-	refused = &since.hooks[REPORT_REFUSED];
-	return CAUSE(REASON_WITNESSES_MISSED, !coverage_witnesses_complete(&since)) |
-	       CAUSE(REASON_ATTEMPTS_UNSEEN,
-		     !report_refused_known(report) || refused->recursion_misses);
-}
-
-static uint64_t loss_causes(struct target_history *target, const struct report *report)
-{
-	const struct losses *now = &report->losses, *last = &target->losses;
-	/* what is not followed, or not looked into, can do something in each minute */
-	uint64_t causes = CAUSE(REASON_UNTRACKED, now->untracked) |
-			  CAUSE(REASON_NAMESPACES_UNSEEN, now->namespaces) |
-			  CAUSE(REASON_ATTEMPTS_UNSEEN, now->listeners) |
-			  CAUSE(REASON_EVENTS_LOST, now->events != last->events) |
-			  CAUSE(REASON_ENDS_UNSEEN, now->ends != last->ends) |
-			  CAUSE(REASON_MISCOUNTED,
-				report->opened > report->attributed + report->unattributed);
-
-	target->losses = *now;
-	return causes;
-}
-
-/* When a listener ends, what it had dropped becomes unknown. *less: set if it went down. */
-static uint64_t more_dropped(uint64_t *mark, uint64_t now, bool *less)
-{
-	uint64_t base = *mark;
-
-	*mark = now;
-	*less |= now < base;
-	return now > base ? now - base : 0;
-}
+/* --- the whole --- */
 
 static void take_target(struct taking *taking)
 {
-	struct target_history *target = taking->target;
-	const struct report *report = taking->report;
 	struct amount amount = {.kind = RECORD_TARGET};
-	bool less = false;
 
-	amount.count[0] = more_dropped(&target->dropped, report_dropped(report), &less);
-	amount.count[1] = more_dropped(&target->drops_unknown, report->unattributed_drops, &less);
-	amount.wide[0] = hook_causes(target, report) | loss_causes(target, report) |
-			 CAUSE(REASON_DROPS_UNKNOWN, amount.count[1] || less);
-	add(taking, &target->self, &amount);
+	causes_since(taking->target, taking->report, &amount);
+	add(taking, &taking->target->self, &amount);
 }
-
-/* --- the whole --- */
 
 static bool has_rows(const struct report *report)
 {
@@ -398,7 +343,7 @@ int history_take(struct history *history, const struct history_target *name,
 	/* The clock was set back by more than all that is left. This minute's beginning was counted
 	 * under what is thrown away. */
 	if (minute + 60 < history->cut)
-		history_start_anew(history, minute + 1);
+		start_anew(history, minute + 1);
 	expire(history, minute);
 	r = target_get(history, name, &taking.target);
 	if (r)
