@@ -6,7 +6,7 @@
 #include "history-parts.h"
 
 static const struct history_limits defaults = {
-	.records = 250000,
+	.records = 280000,
 	.callers = 10000,
 	.targets = 1000,
 	.rows = 65536,
