@@ -17,8 +17,8 @@
  * What is kept in how much detail: each minute for itself, as long as there is room. When all
  * records are taken, what is older than an hour is summed up by hours, then what is older than 10
  * minutes by 10 minutes, then the oldest hour of all goes, and history_reaches() moves. 5,000
- * callers that all call in every minute thus keep the last 10 to 40 minutes by minutes, the last two
- * hours by 10 minutes and a day by hours; 190 callers keep a day by minutes.
+ * callers that all call in every minute thus keep the last 10 to 40 minutes by minutes, the last
+ * two hours by 10 minutes and a day by hours; 190 callers keep a day by minutes.
  */
 #ifndef CALLERS_HISTORY_H
 #define CALLERS_HISTORY_H
