@@ -13,11 +13,14 @@
 
 #include "access.h"
 #include "clock.h"
+#include "secret.h"
 
 #define CONNECT_MS 10000L
 #define STALLED_S 30L
 /* On a watch there is a bookmark a minute; the kernel of a server that hangs answers keepalives. */
 #define SILENT_S 100L
+/* Of a POST, all of it: somebody waits for the answer. */
+#define POST_MS 5000L
 #define PLUGIN_MS 31000 /* it is killed after 30 s */
 /* More than that no server is granted. */
 #define RETRY_MAX_S 120
@@ -36,9 +39,10 @@ struct kube_request {
 	CURL *curl;
 	struct curl_slist *headers;
 	char *url;
-	bool watch;
-	bool added;     /* to curl; not while credentials are waited for */
-	bool cancelled; /* only to be freed */
+	bool post;
+	struct secret sent; /* the body of a POST */
+	bool added;         /* to curl; not while credentials are waited for */
+	bool cancelled;     /* only to be freed */
 	uint64_t answered;
 	char *came; /* of an answer with status 200, not handed out yet from `handed` on */
 	size_t came_length, came_room, handed;
@@ -155,6 +159,21 @@ static int curl_wants_socket(CURL *curl, curl_socket_t fd, int what, void *arg, 
 
 /* --- requests --- */
 
+static bool went_well(const struct kube_request *request, long status)
+{
+	return status == 200 || (request->post && status == 201);
+}
+
+/* The answer to a POST may say again what was sent, so no copy of it stays behind. */
+static void forget(struct kube_request *request)
+{
+	if (request->post)
+		secret_release(request->came);
+	else
+		free(request->came);
+	request->came = NULL;
+}
+
 static int keep(struct kube_request *request, const char *bytes, size_t length)
 {
 	size_t room = request->came_room ? request->came_room : PIECE_BYTES;
@@ -162,7 +181,10 @@ static int keep(struct kube_request *request, const char *bytes, size_t length)
 
 	while (room < request->came_length + length)
 		room *= 2;
-	at = room == request->came_room ? request->came : realloc(request->came, room);
+	if (room == request->came_room)
+		at = request->came;
+	else
+		at = (request->post ? secret_resize : realloc)(request->came, room);
 	if (!at)
 		return -ENOMEM;
 	memcpy(at + request->came_length, bytes, length);
@@ -181,7 +203,7 @@ static size_t take_data(char *bytes, size_t size, size_t n, void *arg)
 	if (request->cancelled)
 		return 0;
 	curl_easy_getinfo(request->curl, CURLINFO_RESPONSE_CODE, &status);
-	if (status == 200) {
+	if (went_well(request, status)) {
 		request->data_result = keep(request, bytes, length);
 		return request->data_result ? 0 : length;
 	}
@@ -204,7 +226,7 @@ static size_t take_header(char *bytes, size_t size, size_t n, void *arg)
 
 	if (size * n <= 2 && n && (bytes[0] == '\r' || bytes[0] == '\n')) {
 		curl_easy_getinfo(request->curl, CURLINFO_RESPONSE_CODE, &status);
-		if (status == 200)
+		if (went_well(request, status))
 			request->answered = monotonic_ns();
 	}
 	return size * n;
@@ -223,8 +245,9 @@ static void request_free(struct kube_request *request)
 	curl_easy_cleanup(request->curl);
 	curl_slist_free_all(request->headers);
 	free(request->url);
-	free(request->came);
-	free(request->body);
+	forget(request);
+	secret_release(request->body);
+	secret_deinit(&request->sent);
 	free(request);
 }
 
@@ -325,14 +348,14 @@ static void finish(struct kube_request *request, CURLcode code)
 	curl_easy_getinfo(request->curl, CURLINFO_SIZE_DOWNLOAD_T, &bytes);
 	client->traffic.bytes += (uint64_t)bytes;
 	outcome.r = request->data_result ? request->data_result : errno_of(code);
-	if (outcome.status != 200 && request->body)
+	if (!went_well(request, outcome.status) && request->body)
 		outcome.body = json_loadb(request->body, request->body_length, 0, NULL);
 	if (request->data_result)
 		snprintf(error, sizeof(error), "%s", data_error(request->data_result));
 	else if (outcome.r)
 		snprintf(error, sizeof(error), "%s",
 			 request->error[0] ? request->error : curl_easy_strerror(code));
-	else if (outcome.status != 200)
+	else if (!went_well(request, outcome.status))
 		explain_status(outcome.body, outcome.status, error, sizeof(error));
 	outcome.error = error;
 	if (outcome.status == 401)
@@ -360,8 +383,7 @@ static bool hand_out_one(struct kube_request *request, uint64_t end)
 	request->handed = 0;
 	request->came_length = 0;
 	if (request->came_room > KEPT_BYTES) {
-		free(request->came);
-		request->came = NULL;
+		forget(request);
 		request->came_room = 0;
 	}
 	return true;
@@ -424,6 +446,8 @@ static int begin(struct kube_request *request, char *error, size_t error_size)
 		return r;
 	if (add_header(request, "Accept: application/json"))
 		goto no_memory;
+	if (request->post && add_header(request, "Content-Type: application/json"))
+		goto no_memory;
 	curl_easy_setopt(request->curl, CURLOPT_HTTPHEADER, request->headers);
 	if (curl_multi_add_handle(client->multi, request->curl))
 		goto no_memory;
@@ -463,8 +487,9 @@ static void begin_waiting(struct kube_client *client)
 	}
 }
 
-struct kube_request *kube_get(struct kube_client *client, const char *path, bool watch,
-			      const struct kube_request_ops *ops, void *arg)
+/* What all have in common. It does not begin yet. */
+static struct kube_request *request_new(struct kube_client *client, const char *path,
+					const struct kube_request_ops *ops, void *arg)
 {
 	struct kube_request *request = calloc(1, sizeof(*request));
 	CURL *curl = curl_easy_init();
@@ -479,7 +504,6 @@ struct kube_request *kube_get(struct kube_client *client, const char *path, bool
 	request->ops = ops;
 	request->arg = arg;
 	request->curl = curl;
-	request->watch = watch;
 	curl_easy_setopt(curl, CURLOPT_URL, request->url);
 	curl_easy_setopt(curl, CURLOPT_PRIVATE, request);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_data);
@@ -496,17 +520,56 @@ struct kube_request *kube_get(struct kube_client *client, const char *path, bool
 	curl_easy_setopt(curl, CURLOPT_TCP_KEEPALIVE, 1L);
 	curl_easy_setopt(curl, CURLOPT_TCP_KEEPIDLE, STALLED_S);
 	curl_easy_setopt(curl, CURLOPT_TCP_KEEPINTVL, STALLED_S / 3);
-	curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
-	curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, watch ? SILENT_S : STALLED_S);
-	if (watch)
-		curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)KUBE_WATCH_MAX_S);
 	/* a name server that does not answer would hold up the end of the request, and the loop */
 	curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L);
+	return request;
+}
+
+static void queue(struct kube_request *request)
+{
+	struct kube_client *client = request->client;
+
 	request->next = client->requests;
 	client->requests = request;
 	/* begins when the loop comes by */
 	client->curl_due = monotonic_ns();
 	set_timer(client);
+}
+
+struct kube_request *kube_get(struct kube_client *client, const char *path, bool watch,
+			      const struct kube_request_ops *ops, void *arg)
+{
+	struct kube_request *request = request_new(client, path, ops, arg);
+
+	if (!request)
+		return NULL;
+	curl_easy_setopt(request->curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+	curl_easy_setopt(request->curl, CURLOPT_LOW_SPEED_TIME, watch ? SILENT_S : STALLED_S);
+	if (watch)
+		curl_easy_setopt(request->curl, CURLOPT_TIMEOUT, (long)KUBE_WATCH_MAX_S);
+	queue(request);
+	return request;
+}
+
+struct kube_request *kube_post(struct kube_client *client, const char *path,
+			       const struct secret *body, const struct kube_request_ops *ops,
+			       void *arg)
+{
+	struct kube_request *request = request_new(client, path, ops, arg);
+
+	if (!request)
+		return NULL;
+	request->post = true;
+	if (secret_copy(&request->sent, body->data, body->size)) {
+		request_free(request);
+		return NULL;
+	}
+	/* curl reads it from there: no copy of its own */
+	curl_easy_setopt(request->curl, CURLOPT_POSTFIELDSIZE_LARGE,
+			 (curl_off_t)request->sent.size);
+	curl_easy_setopt(request->curl, CURLOPT_POSTFIELDS, request->sent.data);
+	curl_easy_setopt(request->curl, CURLOPT_TIMEOUT_MS, POST_MS);
+	queue(request);
 	return request;
 }
 
@@ -524,7 +587,9 @@ int kube_client_new(struct kube_client **out, struct kube_access *access, char *
 	client->epoll = epoll_create1(EPOLL_CLOEXEC);
 	client->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	client->credentials = -1;
-	if (!curl_global_init(CURL_GLOBAL_DEFAULT))
+	/* headers, and what is sent and comes, hold tokens: no copy of libcurl's stays behind */
+	if (!curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc, secret_release, secret_resize,
+				  strdup, calloc))
 		client->multi = curl_multi_init();
 	event.data.fd = client->timer;
 	if (client->epoll < 0 || client->timer < 0 || !client->multi ||

@@ -14,19 +14,22 @@
 struct kube_access;
 struct kube_client;
 struct kube_request;
+struct secret;
 
 /* How a request ended. */
 struct kube_outcome {
 	int r;             /* 0: all of an answer came; negative errno: see `error` */
 	long status;       /* HTTP; 0: no answer */
-	const char *error; /* a clause for people when r or when the status is not 200 */
-	json_t *body;      /* of an answer that is no 200: the Status object; NULL: none */
+	const char *error; /* a clause for people when r or when the status is not 200 (for a POST:
+			      nor 201) */
+	json_t *body;      /* of such an answer: the Status object; NULL: none */
 	uint64_t answered; /* as kube_answered() */
 	uint32_t retry_ms; /* the server asks not to be asked before; 0: it does not */
 };
 
 struct kube_request_ops {
-	/* Bytes of an answer with status 200. Not 0 ends the request with that as `r`. */
+	/* Bytes of an answer with status 200, to a POST also 201. Not 0 ends the request with that
+	 * as `r`. */
 	int (*data)(void *arg, const char *bytes, size_t length);
 	/* Once, at the end; the request is gone then. Not called after kube_cancel(). */
 	void (*done)(void *arg, const struct kube_outcome *outcome);
@@ -49,10 +52,19 @@ void kube_client_run(struct kube_client *client);
 #define KUBE_WATCH_MAX_S 400
 struct kube_request *kube_get(struct kube_client *client, const char *path, bool watch,
 			      const struct kube_request_ops *ops, void *arg);
-/* When an answer with status 200 began (CLOCK_MONOTONIC ns); 0: it has not. Accepts NULL. */
+/*
+ * Starts a POST of JSON, with no more than 5 s for all of it, and no second try (but libcurl's own,
+ * where a connection that was kept has been closed meanwhile). The body is copied. It may hold what
+ * is secret, and so may the answer, which says it again: neither stays in memory that was given
+ * back, but for what OpenSSL and nghttp2 have in buffers of a connection. NULL: no memory.
+ */
+struct kube_request *kube_post(struct kube_client *client, const char *path,
+			       const struct secret *body, const struct kube_request_ops *ops,
+			       void *arg);
+/* When an answer that went well began (CLOCK_MONOTONIC ns); 0: it has not. Accepts NULL. */
 uint64_t kube_answered(const struct kube_request *request);
-/* Right after kube_get(): on a connection of its own, and not on one that may be dead. Accepts
- * NULL. */
+/* Right after kube_get() or kube_post(): on a connection of its own, and not on one that may be
+ * dead. Accepts NULL. */
 void kube_fresh(struct kube_request *request);
 /* Accepts NULL. Also from within its own callbacks. */
 void kube_cancel(struct kube_request *request);

@@ -4,6 +4,8 @@
 #include <jansson.h>
 #include <stdlib.h>
 
+#include "secret.h"
+
 static bool failed;
 
 static void *watched_malloc(size_t size)
@@ -19,6 +21,12 @@ void json_memory_watch(void)
 {
 	failed = false;
 	json_set_alloc_funcs(watched_malloc, free);
+}
+
+void json_memory_watch_secret(void)
+{
+	failed = false;
+	json_set_alloc_funcs(watched_malloc, secret_release);
 }
 
 void json_memory_unwatch(void)

@@ -10,6 +10,9 @@
 
 /* Begins to watch, and forgets what failed before. Not to be nested. */
 void json_memory_watch(void);
+/* The same; and all that jansson gives back until json_memory_unwatch() is overwritten first, what
+ * it copied while it parsed, too. */
+void json_memory_watch_secret(void);
 void json_memory_unwatch(void);
 
 /* An allocation of jansson's failed since json_memory_watch(). */

@@ -2,6 +2,7 @@
 #include "secret.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,6 +33,26 @@ void secret_free(char *text)
 	if (text)
 		explicit_bzero(text, strlen(text));
 	free(text);
+}
+
+void secret_release(void *memory)
+{
+	if (memory)
+		explicit_bzero(memory, malloc_usable_size(memory));
+	free(memory);
+}
+
+void *secret_resize(void *memory, size_t size)
+{
+	size_t kept = memory ? malloc_usable_size(memory) : 0;
+	void *other = malloc(size);
+
+	if (!other)
+		return NULL;
+	if (kept)
+		memcpy(other, memory, kept < size ? kept : size);
+	secret_release(memory);
+	return other;
 }
 
 /* As deep as the parsers allow: yaml.h, and jansson's own limit. */

@@ -21,6 +21,10 @@ int secret_copy(struct secret *secret, const char *data, size_t size);
 /* Of a string; NULL is fine. */
 void secret_free(char *text);
 
+/* free() and realloc() that overwrite what they give back; for libraries that take such. */
+void secret_release(void *memory);
+void *secret_resize(void *memory, size_t size);
+
 /* Overwrites each string in it, and gives the reference back: nobody else may need it. What jansson
  * itself copied while it parsed is out of reach. */
 void secret_json_decref(json_t *json);
