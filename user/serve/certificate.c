@@ -50,27 +50,36 @@ out:
 	return r;
 }
 
+int certificate_new(struct certificate **out)
+{
+	struct certificate *certificate = calloc(1, sizeof(*certificate));
+
+	*out = NULL;
+	if (!certificate)
+		return -ENOMEM;
+	certificate->users = 1;
+	if (gnutls_certificate_allocate_credentials(&certificate->credentials)) {
+		free(certificate);
+		return -ENOMEM;
+	}
+	*out = certificate;
+	return 0;
+}
+
 int certificate_load(struct certificate **out, const char *cert_file, const char *key_file,
 		     char *error, size_t error_size)
 {
 	const struct problem problem = {.text = error, .size = error_size};
-	struct certificate *certificate = calloc(1, sizeof(*certificate));
-	int r;
+	int r = certificate_new(out);
 
-	if (!certificate)
+	if (r)
 		return problem_no_memory(&problem);
-	certificate->users = 1;
-	if (gnutls_certificate_allocate_credentials(&certificate->credentials)) {
-		free(certificate);
-		return problem_no_memory(&problem);
-	}
-	r = take(certificate, cert_file, key_file, &problem);
-	if (r) {
-		certificate_leave(certificate);
-		return r;
-	}
-	*out = certificate;
-	return 0;
+	r = take(*out, cert_file, key_file, &problem);
+	if (!r)
+		return 0;
+	certificate_leave(*out);
+	*out = NULL;
+	return r;
 }
 
 void certificate_use(struct certificate *certificate, gnutls_session_t session)

@@ -20,6 +20,12 @@ struct certificate {
 int certificate_load(struct certificate **out, const char *cert_file, const char *key_file,
 		     char *error, size_t error_size);
 
+/* One of its own making, for this name (of a host) and localhost; signed by itself. Likewise. */
+int certificate_make(struct certificate **out, const char *name, char *error, size_t error_size);
+
+/* Without anything in it yet. 0 or -ENOMEM. */
+int certificate_new(struct certificate **out);
+
 /* For a session that has not begun its handshake. */
 void certificate_use(struct certificate *certificate, gnutls_session_t session);
 

@@ -122,7 +122,9 @@ static int open_certificate(struct http *http, const struct http_options *option
 			    const struct problem *problem)
 {
 	if (!options->cert_file && !options->key_file)
-		return 0;
+		return options->own_name ? certificate_make(&http->certificate, options->own_name,
+							    problem->text, problem->size)
+					 : 0;
 	if (!options->cert_file || !options->key_file)
 		return problem_set(problem, -EINVAL,
 				   "of the certificate and its key only one was given; give both");
@@ -236,7 +238,7 @@ int http_reload(struct http *http, char *error, size_t error_size)
 	struct certificate *certificate;
 	int r;
 
-	if (!http->certificate)
+	if (!http->cert_file)
 		return 0;
 	r = certificate_load(&certificate, http->cert_file, http->key_file, error, error_size);
 	if (r)

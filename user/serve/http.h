@@ -44,7 +44,9 @@ struct http_limits {
 struct http_options {
 	/* "127.0.0.1:9435", "[::1]:9435", ":9435" (all addresses, both families); port 0: any */
 	const char *listen;
-	const char *cert_file, *key_file; /* PEM files, both; or neither: plain HTTP */
+	const char *cert_file, *key_file; /* PEM files, both or neither */
+	/* without files: TLS with a certificate that is made for this name; NULL: plain HTTP */
+	const char *own_name;
 	struct http_limits limits;
 	/* Of each GET and HEAD that is whole and within the limits. Has to lead to one
 	 * http_answer(), in it or later; no deadline of the server runs meanwhile. */
@@ -68,7 +70,7 @@ void http_run(struct http *http);
 uint16_t http_port(const struct http *http);
 
 /*
- * Reads the certificate and the key again. 0 (also without TLS), or a negative errno and a
+ * Reads the certificate and the key again. 0 (also without files), or a negative errno and a
  * sentence, and the old ones stay. New connections get the new ones; those that are open go on.
  */
 int http_reload(struct http *http, char *error, size_t error_size);
