@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: MIT */
+#include "watched.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Who has an endpoint of the pool, and as which of its own. It stays when the endpoint has gone:
+ * what was counted there is still read. */
+struct watch_user {
+	struct watched *watched;
+	uint32_t place;
+	struct watch_user *next;
+};
+
+/* --- who is watched --- */
+
+static void free_watched(struct watched *watched)
+{
+	if (!watched)
+		return;
+	report_deinit(&watched->report);
+	ledger_free(watched->ledger);
+	target_deinit(&watched->target);
+	free(watched->listening);
+	free(watched->serving);
+	free(watched->places);
+	free(watched->not_watched);
+	free(watched->namespace);
+	free(watched->name);
+	free(watched->uid);
+	free(watched);
+}
+
+static void drop_users(struct watch_pool *pool, size_t place, const struct watched *watched)
+{
+	struct watch_user **at = &pool->users[place];
+
+	while (*at) {
+		struct watch_user *user = *at;
+
+		if (watched && user->watched != watched) {
+			at = &user->next;
+			continue;
+		}
+		*at = user->next;
+		free(user);
+	}
+}
+
+void watch_deinit(struct watch_pool *pool)
+{
+	while (pool->first) {
+		struct watched *watched = pool->first;
+
+		pool->first = watched->next;
+		free_watched(watched);
+	}
+	for (size_t i = 0; i < pool->target.n_endpoints; i++)
+		drop_users(pool, i, NULL);
+	free(pool->users);
+	target_deinit(&pool->target);
+	pod_names_free(&pool->pods);
+	*pool = (struct watch_pool){};
+}
+
+struct watched *watch_add(struct watch_pool *pool, const char *namespace, const char *name,
+			  const char *uid, uint64_t now)
+{
+	struct watched *watched = calloc(1, sizeof(*watched));
+
+	if (!watched)
+		return NULL;
+	watched->namespace = strdup(namespace);
+	watched->name = strdup(name);
+	watched->uid = strdup(uid);
+	watched->ledger = ledger_new(pool->max_callers);
+	watched->began = now;
+	if (asprintf(&watched->target.text, "svc/%s in %s", name, namespace) < 0)
+		watched->target.text = NULL;
+	if (!watched->namespace || !watched->name || !watched->uid || !watched->ledger ||
+	    !watched->target.text) {
+		free_watched(watched);
+		return NULL;
+	}
+	if (pool->last)
+		pool->last->next = watched;
+	else
+		pool->first = watched;
+	pool->last = watched;
+	pool->n++;
+	return watched;
+}
+
+void watch_remove(struct watch_pool *pool, struct watched *watched)
+{
+	struct watched **at = &pool->first, *before = NULL;
+
+	for (size_t i = 0; i < watched->target.n_endpoints; i++)
+		if (watched->places[i] != WATCHED_NONE)
+			drop_users(pool, watched->places[i], watched);
+	while (*at != watched) {
+		before = *at;
+		at = &before->next;
+	}
+	*at = watched->next;
+	if (pool->last == watched)
+		pool->last = before;
+	pool->n--;
+	free_watched(watched);
+}
+
+struct watched *watch_find(const struct watch_pool *pool, const char *text)
+{
+	const char *slash = strchr(text, '/');
+
+	for (struct watched *w = pool->first; slash && w; w = w->next)
+		if (strlen(w->namespace) == (size_t)(slash - text) &&
+		    !strncmp(w->namespace, text, (size_t)(slash - text)) &&
+		    !strcmp(w->name, slash + 1))
+			return w;
+	return NULL;
+}
+
+/* --- endpoints --- */
+
+/* The room is the next power of two, as of the target's endpoints. */
+static int make_room(void **array, size_t n, size_t size)
+{
+	void *more;
+
+	if (n & (n - 1))
+		return 0;
+	more = reallocarray(*array, n ? 2 * n : 1, size);
+	if (!more)
+		return -ENOMEM;
+	*array = more;
+	return 0;
+}
+
+static bool same_pod(const struct pod_name *a, const struct pod_name *b)
+{
+	return a == b || (a && b && !strcmp(a->uid, b->uid));
+}
+
+/* One of the pool that is watched and the same, or WATCHED_NONE. */
+static size_t find_in_pool(const struct watch_pool *pool, const struct watch_up *up)
+{
+	/* the newest first: what has gone stays on the list */
+	for (size_t i = pool->target.n_endpoints; i-- > 0;) {
+		const struct endpoint *endpoint = &pool->target.endpoints[i];
+
+		if (!endpoint->until && endpoint->port == up->port &&
+		    address_equal(&endpoint->address, &up->address) &&
+		    same_pod(endpoint->pod, up->pod))
+			return i;
+	}
+	return WATCHED_NONE;
+}
+
+/* Of one that this target has had before. */
+static struct watch_user *user_of(const struct watch_pool *pool, const struct watched *watched,
+				  size_t place)
+{
+	struct watch_user *user = place < pool->target.n_endpoints ? pool->users[place] : NULL;
+
+	while (user && user->watched != watched)
+		user = user->next;
+	return user;
+}
+
+static size_t add_to_pool(struct watch_pool *pool, const struct watch_up *up, uint64_t now)
+{
+	size_t place = pool->target.n_endpoints;
+
+	if (make_room((void **)&pool->users, place, sizeof(*pool->users)) ||
+	    target_append(&pool->target, &up->address, up->port, up->pod))
+		return WATCHED_NONE;
+	pool->users[place] = NULL;
+	pool->target.endpoints[place].existed = up->existed;
+	pool->target.endpoints[place].since = now;
+	return place;
+}
+
+static int use(struct watch_pool *pool, size_t place, struct watched *watched, size_t own)
+{
+	struct watch_user *user = malloc(sizeof(*user));
+
+	if (!user)
+		return -ENOMEM;
+	*user = (struct watch_user){watched, (uint32_t)own, pool->users[place]};
+	pool->users[place] = user;
+	return 0;
+}
+
+static size_t add_endpoint(struct watch_pool *pool, struct watched *watched,
+			   const struct watch_up *up, uint64_t now, size_t *fresh)
+{
+	size_t own = watched->target.n_endpoints, place = WATCHED_NONE;
+	const struct watch_user *had;
+	struct endpoint *endpoint;
+
+	if (up->ours)
+		place = find_in_pool(pool, up);
+	had = place == WATCHED_NONE ? NULL : user_of(pool, watched, place);
+	if (had) {
+		/* another target has it still, so it was watched all the time */
+		watched->target.endpoints[had->place].until = 0;
+		return had->place;
+	}
+	if (make_room((void **)&watched->places, own, sizeof(*watched->places)) ||
+	    target_append(&watched->target, &up->address, up->port, up->pod))
+		return WATCHED_NONE;
+	endpoint = &watched->target.endpoints[own];
+	endpoint->existed = up->existed;
+	watched->places[own] = WATCHED_NONE;
+	if (!up->ours)
+		return own;
+	if (place == WATCHED_NONE)
+		place = *fresh = add_to_pool(pool, up, now);
+	if (place == WATCHED_NONE || use(pool, place, watched, own)) {
+		/* it is on the list, and not watched */
+		endpoint->since = endpoint->until = now;
+		return own;
+	}
+	watched->places[own] = place;
+	endpoint->since = pool->target.endpoints[place].since;
+	endpoint->here = pool->target.endpoints[place].here;
+	return own;
+}
+
+size_t watch_up(struct watch_pool *pool, struct watched *watched, const struct watch_up *up,
+		uint64_t now, size_t *fresh)
+{
+	struct watch_up copy = *up;
+
+	*fresh = WATCHED_NONE;
+	copy.pod = pod_names_add(&pool->pods, up->pod);
+	if (up->pod && !copy.pod)
+		return WATCHED_NONE;
+	return add_endpoint(pool, watched, &copy, now, fresh);
+}
+
+static bool is_used(const struct watch_pool *pool, size_t place)
+{
+	for (const struct watch_user *user = pool->users[place]; user; user = user->next)
+		if (!user->watched->target.endpoints[user->place].until)
+			return true;
+	return false;
+}
+
+size_t watch_down(struct watch_pool *pool, struct watched *watched, size_t place, uint64_t now)
+{
+	size_t in_pool;
+
+	if (place >= watched->target.n_endpoints)
+		return WATCHED_NONE;
+	watched->target.endpoints[place].until = now;
+	in_pool = watched->places[place];
+	if (in_pool == WATCHED_NONE || is_used(pool, in_pool))
+		return WATCHED_NONE;
+	pool->target.endpoints[in_pool].until = now;
+	return in_pool;
+}
+
+void watch_settle(struct watch_pool *pool)
+{
+	for (size_t i = 0; i < pool->target.n_endpoints; i++) {
+		const struct endpoint *endpoint = &pool->target.endpoints[i];
+
+		for (struct watch_user *user = pool->users[i]; user; user = user->next) {
+			struct endpoint *own = &user->watched->target.endpoints[user->place];
+
+			own->here = endpoint->here;
+			if (!own->until)
+				own->since = endpoint->since;
+		}
+	}
+}
+
+/* --- counts --- */
+
+void watch_begin_refresh(struct watch_pool *pool)
+{
+	for (struct watched *w = pool->first; w; w = w->next)
+		ledger_begin_refresh(w->ledger);
+}
+
+static const struct watch_user *users_of(const struct watch_pool *pool,
+					 const struct caller_key *key)
+{
+	return key->endpoint < pool->target.n_endpoints ? pool->users[key->endpoint] : NULL;
+}
+
+int watch_update(struct watch_pool *pool, const struct caller_key *key,
+		 const struct caller_counts *counts, const struct who *who)
+{
+	int r = 0;
+
+	for (const struct watch_user *user = users_of(pool, key); user && r != -ENOMEM;
+	     user = user->next) {
+		struct caller_key own = *key;
+
+		own.endpoint = (__u16)user->place;
+		r = ledger_update(user->watched->ledger, &own, counts, who);
+	}
+	return r == -ENOMEM ? r : 0;
+}
+
+void watch_end_refresh(struct watch_pool *pool)
+{
+	for (struct watched *w = pool->first; w; w = w->next)
+		ledger_end_refresh(w->ledger);
+}
+
+void watch_clear_open(struct watch_pool *pool)
+{
+	for (struct watched *w = pool->first; w; w = w->next)
+		ledger_clear_open(w->ledger);
+}
+
+void watch_add_open(struct watch_pool *pool, const struct connection *connection)
+{
+	for (const struct watch_user *user = users_of(pool, &connection->key); user;
+	     user = user->next) {
+		struct connection own = *connection;
+
+		own.key.endpoint = (__u16)user->place;
+		ledger_add_open(user->watched->ledger, &own, user->watched->report.start_ns);
+	}
+}
+
+bool watch_times_due(const struct watch_pool *pool)
+{
+	for (const struct watched *w = pool->first; w; w = w->next)
+		if (ledger_times_due(w->ledger))
+			return true;
+	return false;
+}
+
+void watch_begin_times(struct watch_pool *pool)
+{
+	for (struct watched *w = pool->first; w; w = w->next)
+		ledger_begin_times(w->ledger);
+}
+
+int watch_set_times(struct watch_pool *pool, const struct caller_key *key,
+		    const struct histograms *times)
+{
+	int r = 0;
+
+	for (const struct watch_user *user = users_of(pool, key); user && r != -ENOMEM;
+	     user = user->next) {
+		struct caller_key own = *key;
+
+		own.endpoint = (__u16)user->place;
+		r = ledger_set_times(user->watched->ledger, &own, times);
+	}
+	return r == -ENOMEM ? r : 0;
+}
+
+/* --- reports --- */
+
+static int take_servers(const struct watch_pool *pool, struct watched *watched,
+			const struct report *capture)
+{
+	struct report *report = &watched->report;
+	const struct watch_user *user;
+
+	free(watched->listening);
+	free(watched->serving);
+	watched->listening = calloc(capture->n_listening + 1, sizeof(*watched->listening));
+	watched->serving = calloc(capture->n_serving + 1, sizeof(*watched->serving));
+	report->listening = watched->listening;
+	report->serving = watched->serving;
+	report->n_listening = 0;
+	report->n_serving = 0;
+	if (!watched->listening || !watched->serving)
+		return -ENOMEM;
+	for (size_t i = 0; i < capture->n_listening; i++) {
+		user = user_of(pool, watched, capture->listening[i].endpoint);
+		if (!user)
+			continue;
+		watched->listening[report->n_listening] = capture->listening[i];
+		watched->listening[report->n_listening++].endpoint = user->place;
+	}
+	for (size_t i = 0; i < capture->n_serving; i++) {
+		user = user_of(pool, watched, capture->serving[i].endpoint);
+		if (!user)
+			continue;
+		watched->serving[report->n_serving] = capture->serving[i];
+		watched->serving[report->n_serving++].endpoint = user->place;
+	}
+	return 0;
+}
+
+/* Since when any of its endpoints has been counted. */
+static uint64_t start_of(const struct watched *watched)
+{
+	uint64_t start = UINT64_MAX;
+
+	for (size_t i = 0; i < watched->target.n_endpoints; i++)
+		if (watched->places[i] != WATCHED_NONE &&
+		    watched->target.endpoints[i].since < start)
+			start = watched->target.endpoints[i].since;
+	return start == UINT64_MAX ? watched->began : start;
+}
+
+static int make_report(const struct watch_pool *pool, struct watched *watched,
+		       const struct report *capture)
+{
+	struct report *report = &watched->report;
+	int r;
+
+	report->target = &watched->target;
+	report->start_ns = start_of(watched);
+	report->end_ns = capture->end_ns;
+	report->realtime_offset = capture->realtime_offset;
+	report->max_callers = capture->max_callers;
+	memcpy(report->hooks, capture->hooks, sizeof(report->hooks));
+	report->n_hooks = capture->n_hooks;
+	report->losses = capture->losses;
+	report->notes = capture->notes;
+	report->n_notes = capture->n_notes;
+	r = take_servers(pool, watched, capture);
+	if (!r)
+		r = report_group(report, watched->ledger);
+	if (r)
+		return r;
+	report->opened = report->attributed + report->unattributed;
+	report->refused = report->refused_unattributed;
+	report->stray = report->stray_unattributed;
+	for (size_t i = 0; i < report->n_callers; i++) {
+		report->refused += report->callers[i].counts.refused;
+		report->stray += report->callers[i].counts.stray;
+	}
+	return 0;
+}
+
+int watch_reports(struct watch_pool *pool, const struct report *capture)
+{
+	int r = 0;
+
+	for (struct watched *w = pool->first; w && !r; w = w->next)
+		r = make_report(pool, w, capture);
+	return r;
+}
