@@ -275,6 +275,12 @@ demo:
 	$(Q)$(MAKE) --no-print-directory test-programs
 	$(Q)WHOCALLS=$(abspath $(BUILD)/whocalls) LOAD=$(abspath $(LOAD)) scripts/demo.sh
 
+# What the DaemonSet runs, as an archive for `ctr -n k8s.io images import` or `docker load`; deploy/Dockerfile makes the
+# same with Docker.
+.PHONY: image
+image: $(BUILD)/whocalls
+	$(Q)deploy/image.sh $< whocalls:$(VERSION) $(BUILD)/whocalls-image.tar
+
 # --- install, clean ---
 
 .PHONY: install uninstall clean
@@ -283,9 +289,11 @@ install: $(BUILD)/whocalls
 	install -D -m 644 deploy/whocalls.1 $(DESTDIR)$(PREFIX)/share/man/man1/whocalls.1
 	install -D -m 644 deploy/whocalls.bash-completion \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/whocalls
+	install -D -m 644 deploy/whocalls-agent.service $(DESTDIR)$(PREFIX)/lib/systemd/system/whocalls-agent.service
 
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/sbin/whocalls $(DESTDIR)$(PREFIX)/share/man/man1/whocalls.1 \
+		$(DESTDIR)$(PREFIX)/lib/systemd/system/whocalls-agent.service \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/whocalls
 
 clean:

@@ -7,7 +7,7 @@ packages() {
   case $1 in
   build) echo gcc make pkg-config clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev libjansson-dev libyaml-dev libcurl4-openssl-dev libmicrohttpd-dev libgnutls28-dev uthash-dev ;;
   arm64) echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross ;;
-  test) echo libcmocka-dev bats jq iproute2 util-linux procps nginx wrk curl openssl nghttp2-server nghttp2-client ;;
+  test) echo libcmocka-dev bats jq yq iproute2 util-linux procps nginx wrk curl openssl nghttp2-server nghttp2-client ;;
   kernels) echo qemu-system-x86 qemu-system-arm bats jq iproute2 util-linux procps kmod cpio xz-utils zstd lz4 ;;
   kube) echo bats jq iproute2 util-linux procps dpkg-dev curl openssl iptables libc6-dev ;;
   demo) echo iproute2 util-linux jq ;;

@@ -15,6 +15,7 @@ static const struct command {
 } commands[] = {
 	{"trace", trace_main, "show live who calls a port or a workload on this node"},
 	{"verify", verify_main, "tell whether anybody calls it, by an exit status to rely on"},
+	{"agent", agent_main, "watch Services for good, and answer who calls them"},
 	{"doctor", doctor_main, "tell what this kernel and these privileges allow"},
 };
 

@@ -62,6 +62,22 @@ explain() {
   [[ $output == "$("$WHOCALLS" help verify)" ]]
 }
 
+@test "help agent and agent --help are the same" {
+  run -0 --separate-stderr "$WHOCALLS" agent --help
+  [[ $output == *--all-services* && $output == */metrics* ]]
+  [[ -z $stderr ]]
+  [[ $output == "$("$WHOCALLS" help agent)" ]]
+}
+
+@test "agent: what it does not take is refused" {
+  refused 64 "whocalls.dev/watch" agent svc/web
+  refused 64 "one of them" agent --all-services -l app=web
+  refused 64 "no option --port" agent --port 80
+  refused 64 "one needs the other" agent --tls-cert cert.pem
+  refused 64 "--stale 3: it has no unit" agent --stale 3
+  refused 64 "--max-series 0" agent --max-series 0
+}
+
 @test "--version goes to standard output" {
   run -0 --separate-stderr "$WHOCALLS" --version
   [[ $output == *whocalls* ]]

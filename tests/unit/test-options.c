@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "../../user/command/options.h"
+#include "../../user/command/parse.h"
 
 #define SECOND UINT64_C(1000000000)
 #define ARGUMENTS 24

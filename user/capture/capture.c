@@ -35,6 +35,11 @@ static void watch_port(struct capture *capture, uint16_t port)
 	capture->bpf->bss->ports_line[port >> 6 & 7] |= 1ULL << (port & 63);
 }
 
+void capture_dialled(struct capture *capture, uint16_t port)
+{
+	watch_port(capture, port);
+}
+
 int capture_endpoint_add(struct capture *capture, size_t index)
 {
 	struct endpoint *endpoint = &capture->target->endpoints[index];

@@ -59,6 +59,9 @@ int capture_kubelet_port(struct capture *capture, uint16_t port);
 /* The process that is known to be the kubelet, as its own pid namespace has it; 0: none. */
 uint32_t capture_kubelet(const struct capture *capture);
 
+/* Clients of this node may dial this port, too, to get to the target, as of capture_options. */
+void capture_dialled(struct capture *capture, uint16_t port);
+
 /*
  * Whether the witnesses of handshakes, and the hook that sees attempts, are attached as they were
  * at the beginning, by the kernel's word: a cgroup's program can be detached by force. Those that

@@ -127,7 +127,7 @@ static bool must_have(const struct options *options)
 	return options->target || options->selector || options->kubeconfig || options->context;
 }
 
-static int load_config(const struct options *options, struct kube_config **config)
+int cluster_config(const struct options *options, bool needed, struct kube_config **config)
 {
 	struct kube_options kube_options = {.kubeconfig = options->kubeconfig,
 					    .context = options->context};
@@ -139,13 +139,13 @@ static int load_config(const struct options *options, struct kube_config **confi
 		return EX_OSERR;
 	r = kube_config_load(&kube_options, config, error, sizeof(error));
 	kube_environment_deinit(&kube_options.environment);
-	if (!r || (r == -ENOENT && !must_have(options)))
+	if (!r || (r == -ENOENT && !needed))
 		return -1;
 	fprintf(stderr, "whocalls %s: %s%s\n", options->command, error,
-		!must_have(options) ? "; callers in the cluster will have no names"
-		: r == -ENOENT      ? ", or a list of pods with --pods"
-				    : "");
-	return must_have(options) ? config_status(r) : -1;
+		!needed ? "; callers in the cluster will have no names"
+		: r == -ENOENT && options->of != OPTIONS_AGENT ? ", or a list of pods with --pods"
+							       : "");
+	return needed ? config_status(r) : -1;
 }
 
 int cluster_open(struct cluster *cluster, const struct options *options, struct target *target)
@@ -169,7 +169,7 @@ int cluster_open(struct cluster *cluster, const struct options *options, struct 
 		cluster->node = cluster->host.nodename;
 	if (options->pods)
 		return -1;
-	status = load_config(options, &config);
+	status = cluster_config(options, must_have(options), &config);
 	if (status >= 0 || !config)
 		return status;
 	if (!named.namespace)

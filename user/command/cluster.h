@@ -35,6 +35,12 @@ struct cluster {
  */
 int cluster_open(struct cluster *cluster, const struct options *options, struct target *target);
 
+/*
+ * Where the API is, and who asks it. -1 to go on, with *config NULL where there is none and it is
+ * not needed; or an exit status after a message.
+ */
+int cluster_config(const struct options *options, bool needed, struct kube_config **config);
+
 /* From now on endpoints that come and go are told to the capture, and, if `say`, on standard error.
  */
 void cluster_attach(struct cluster *cluster, struct capture *capture, bool say);

@@ -16,6 +16,7 @@
 int trace_main(int argc, char **argv);
 int verify_main(int argc, char **argv);
 int doctor_main(int argc, char **argv);
+int agent_main(int argc, char **argv);
 
 /*
  * Flushes standard output at the end. 0; EX_IOERR with a message if it could not be written; 0

@@ -8,35 +8,45 @@
 
 /* --- what of the target is not watched --- */
 
+static const struct {
+	enum not_watched_code code;
+	enum unwatched is;
+} codes[] = {
+	{NOT_WATCHED_PROTOCOL, UNWATCHED_PROTOCOL},
+	{NOT_WATCHED_NO_PORT, UNWATCHED_NO_PORT},
+	{NOT_WATCHED_TOO_LARGE, UNWATCHED_TOO_LARGE},
+	/* nor could these be taken as what they are */
+	{NOT_WATCHED_NAME, UNWATCHED_TOO_LARGE},
+	{NOT_WATCHED_UNREADABLE, UNWATCHED_TOO_LARGE},
+	{NOT_WATCHED_TRUNCATED, UNWATCHED_TOO_LARGE},
+};
+#define CODES (sizeof(codes) / sizeof(codes[0]))
+
+unsigned int facts_unwatched(uint32_t of)
+{
+	unsigned int unwatched = 0;
+
+	for (size_t i = 0; i < CODES; i++)
+		if (of & (uint32_t)codes[i].code)
+			unwatched |= codes[i].is;
+	return unwatched;
+}
+
 static void add_unwatched(struct facts *facts, const struct session *session)
 {
-	static const struct {
-		enum not_watched_code code;
-		enum unwatched is;
-	} codes[] = {
-		{NOT_WATCHED_PROTOCOL, UNWATCHED_PROTOCOL},
-		{NOT_WATCHED_NO_PORT, UNWATCHED_NO_PORT},
-		{NOT_WATCHED_TOO_LARGE, UNWATCHED_TOO_LARGE},
-		/* nor could these be taken as what they are */
-		{NOT_WATCHED_NAME, UNWATCHED_TOO_LARGE},
-		{NOT_WATCHED_UNREADABLE, UNWATCHED_TOO_LARGE},
-		{NOT_WATCHED_TRUNCATED, UNWATCHED_TOO_LARGE},
-	};
 	const struct not_watched *not_watched =
 		kube_follow_not_watched(kube_followed(session->cluster.kube));
 	size_t length = 0;
 
-	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+	for (size_t i = 0; i < CODES; i++) {
 		const char *text = not_watched_text(not_watched, codes[i].code);
 
-		if (!*text)
-			continue;
-		facts->facts.unwatched |= codes[i].is;
-		if (length < sizeof(facts->unwatched))
+		if (*text && length < sizeof(facts->unwatched))
 			length += (size_t)snprintf(facts->unwatched + length,
 						   sizeof(facts->unwatched) - length, "%s%s",
 						   length ? "; " : "", text);
 	}
+	facts->facts.unwatched = facts_unwatched(not_watched->codes);
 	facts->facts.unwatched_text = facts->unwatched;
 	if (session->cluster.unwatched)
 		facts->facts.unwatched |= UNWATCHED_NO_ROOM;
@@ -53,18 +63,18 @@ static bool any_went(const struct session *session)
 	return false;
 }
 
-static void add_blind(struct facts *facts, const struct session *session)
+void facts_blind(struct facts *facts, const struct kube *kube, uint64_t start_ns, uint64_t end_ns,
+		 bool went)
 {
-	struct kube_blind all[2 * GAPS_MAX];
-	size_t n = kube_blind(session->cluster.kube, all, sizeof(all) / sizeof(all[0]));
-	bool went = any_went(session);
+	/* of two watches of what tells the endpoints, and of the pods */
+	struct kube_blind all[3 * GAPS_MAX];
+	size_t n = kube_blind(kube, all, sizeof(all) / sizeof(all[0]));
 
 	for (size_t i = 0; i < n; i++) {
 		struct blind *blind = &facts->blind[facts->facts.n_blind];
 
 		/* before the window, or of no concern */
-		if ((all[i].until && all[i].until <= session->report.start_ns) ||
-		    (all[i].ends && !went))
+		if ((all[i].until && all[i].until <= start_ns) || (all[i].ends && !went))
 			continue;
 		if (facts->facts.n_blind == COVERAGE_BLIND) {
 			facts->facts.more_blind++;
@@ -73,7 +83,7 @@ static void add_blind(struct facts *facts, const struct session *session)
 		facts->facts.n_blind++;
 		/* confirmed: all was told in the end, though the next watch has not begun yet */
 		if (!all[i].until && !all[i].lost && facts->facts.confirmed)
-			all[i].until = session->report.end_ns;
+			all[i].until = end_ns;
 		blind->span = (struct span){(int64_t)all[i].since, (int64_t)all[i].until};
 		blind->bridged = all[i].until && !all[i].lost;
 		snprintf(blind->text, sizeof(blind->text), "%s", all[i].why);
@@ -112,5 +122,6 @@ void facts_make(struct facts *facts, const struct session *session)
 		return;
 	add_unwatched(facts, session);
 	add_confirmation(facts, session);
-	add_blind(facts, session);
+	facts_blind(facts, session->cluster.kube, session->report.start_ns, session->report.end_ns,
+		    any_went(session));
 }

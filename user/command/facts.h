@@ -13,6 +13,17 @@ struct facts {
 	char unwatched[512];
 };
 
+/* enum unwatched, of the codes of struct not_watched. */
+unsigned int facts_unwatched(uint32_t codes);
+
+/*
+ * Fills in facts->blind, and what tells of it, for a window of CLOCK_MONOTONIC ns. `went`: an
+ * endpoint has gone in it, so that it matters whether its pod had ended. Of what the API told late
+ * in the end facts->confirmed says.
+ */
+void facts_blind(struct facts *facts, const struct kube *kube, uint64_t start_ns, uint64_t end_ns,
+		 bool went);
+
 /* After session_finish(). `*facts` must not be moved, and the session outlive it. */
 void facts_make(struct facts *facts, const struct session *session);
 

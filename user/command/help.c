@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "help.h"
 
+#include "options.h"
+
 #define USAGE(command)                                                                             \
 	"Usage: whocalls " command " [-n NAMESPACE] svc/NAME|deploy/NAME|pod/NAME|... [OPTIONS]\n" \
 	"       whocalls " command " [-n NAMESPACE] -l SELECTOR --port N [OPTIONS]\n"              \
@@ -83,10 +85,53 @@ static const char limits[] =
 	"\n"
 	"`whocalls doctor` tells what this kernel allows.\n";
 
-void help_print(FILE *file, bool of_verify)
+static const char agent[] =
+	"Usage: whocalls agent [--all-services | -l SELECTOR] [-n NAMESPACE] [OPTIONS]\n\n"
+	"Watches Services on this node for as long as it runs, and answers who calls them: what a\n"
+	"DaemonSet runs. Needs root, or the capabilities that `whocalls doctor` lists, and the API.\n"
+	"\n"
+	"Which Services:\n"
+	"  (none of these)     those with the annotation whocalls.dev/watch: \"true\"\n"
+	"  -l, --selector SEL  those with these labels\n"
+	"  --all-services      all\n"
+	"  -n, --namespace NS  of this namespace only\n"
+	"\n"
+	"Answers, over HTTP:\n"
+	"  --listen ADDR:PORT  there (default 127.0.0.1:9435); beyond loopback over TLS alone, and for\n"
+	"                      those whose token the API knows and lets get that page (RBAC,\n"
+	"                      nonResourceURLs); :PORT is all addresses\n"
+	"  --tls-cert FILE, --tls-key FILE\n"
+	"                      its certificate and key, read again at SIGHUP; else it makes its own\n"
+	"                      /metrics          for Prometheus\n"
+	"                      /api/v1/targets   what is watched\n"
+	"                      /api/v1/callers?target=NAMESPACE/SERVICE\n"
+	"                                        who calls it: the JSON of `trace -o json`\n"
+	"                      ...&since=6h      who called it since then, by what is remembered\n"
+	"                      /healthz, /readyz\n"
+	"  --state DIR         what is remembered, for a day, is kept there once a minute\n"
+	"  --stale DURATION    a caller that was not seen for so long and has nothing open has no\n"
+	"                      series any more (default 1h)\n"
+	"  --max-series N      callers that have series of their own (default 10000); what is more\n"
+	"                      is added up as \"other\"\n"
+	"  --by-address        callers that are no workload by their address, too\n"
+	"  --service-graph     Tempo's names as well: traces_service_graph_request_total ...\n"
+	"\n"
+	"The API, found as kubectl does:\n"
+	"  --kubeconfig FILE   instead of $KUBECONFIG, ~/.kube/config, or the service account in a\n"
+	"                      cluster\n"
+	"  --context NAME      of the kubeconfig\n"
+	"  --node NAME         this node's name in the cluster (default: its host name)\n"
+	"\n";
+
+void help_print(FILE *file, enum options_of of)
 {
-	fputs(of_verify ? verify : trace, file);
+	if (of == OPTIONS_AGENT) {
+		fputs(agent, file);
+		fputs(limits, file);
+		return;
+	}
+	fputs(of == OPTIONS_VERIFY ? verify : trace, file);
 	fputs(common, file);
-	fputs(of_verify ? verify_output : trace_output, file);
+	fputs(of == OPTIONS_VERIFY ? verify_output : trace_output, file);
 	fputs(limits, file);
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* What --help prints of the commands that watch a target. */
+/* What --help prints of the commands that watch. */
 #ifndef COMMAND_HELP_H
 #define COMMAND_HELP_H
 
-#include <stdbool.h>
 #include <stdio.h>
 
-/* Of `verify`, or of `trace`. */
-void help_print(FILE *file, bool verify);
+#include "options.h"
+
+void help_print(FILE *file, enum options_of of);
 
 #endif

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "options.h"
 
-#include <ctype.h>
-#include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,10 +11,15 @@
 
 #include "command.h"
 #include "help.h"
+#include "parse.h"
 
 /* How long verify watches, unless it is told. */
 #define VERIFY_NS (300 * 1000000000ULL)
-#define MAX_FOR_NS (30ULL * 24 * 3600 * 1000000000)
+/* Where the agent answers, how long a caller that is gone has its series, and how many there are.
+ */
+#define LISTEN "127.0.0.1:9435"
+#define STALE_NS (3600 * 1000000000ULL)
+#define MAX_SERIES 10000
 
 enum {
 	PORT = 256,
@@ -39,19 +42,23 @@ enum {
 	IGNORE,
 	FAIL_FAST,
 	EVIDENCE,
+	ALL_SERVICES, /* the agent's */
+	LISTEN_AT,
+	TLS_CERT,
+	TLS_KEY,
+	STATE,
+	STALE,
+	MAX_SERIES_OF,
+	BY_ADDRESS,
+	SERVICE_GRAPH,
 };
 
-/* What both commands take. */
+/* What all three take. */
 #define COMMON_OPTIONS                                                                             \
-	{"port", required_argument, NULL, PORT}, {"address", required_argument, NULL, ADDRESS},    \
-		{"selector", required_argument, NULL, 'l'},                                        \
-		{"namespace", required_argument, NULL, 'n'},                                       \
-		{"pods", required_argument, NULL, PODS},                                           \
+	{"selector", required_argument, NULL, 'l'}, {"namespace", required_argument, NULL, 'n'},   \
 		{"kubeconfig", required_argument, NULL, KUBECONFIG},                               \
 		{"context", required_argument, NULL, CONTEXT},                                     \
 		{"node", required_argument, NULL, NODE},                                           \
-		{"watch", required_argument, NULL, WATCH}, {"for", required_argument, NULL, FOR},  \
-		{"output", required_argument, NULL, 'o'},                                          \
 		{"max-callers", required_argument, NULL, MAX_CALLERS},                             \
 		{"max-connections", required_argument, NULL, MAX_CONNECTIONS},                     \
 		{"ring-size", required_argument, NULL, RING_SIZE},                                 \
@@ -62,20 +69,44 @@ enum {
 		"help", no_argument, NULL, 'h'                                                     \
 	}
 
+/* What watches one target takes, too. */
+#define WINDOW_OPTIONS                                                                             \
+	COMMON_OPTIONS, {"port", required_argument, NULL, PORT},                                   \
+		{"address", required_argument, NULL, ADDRESS},                                     \
+		{"pods", required_argument, NULL, PODS},                                           \
+		{"watch", required_argument, NULL, WATCH}, {"for", required_argument, NULL, FOR},  \
+	{                                                                                          \
+		"output", required_argument, NULL, 'o'                                             \
+	}
+
 static const struct option trace_options[] = {
-	COMMON_OPTIONS,
+	WINDOW_OPTIONS,
 	{"sort", required_argument, NULL, SORT},
 	{"top", required_argument, NULL, TOP},
 	{},
 };
 
 static const struct option verify_options[] = {
-	COMMON_OPTIONS,
+	WINDOW_OPTIONS,
 	{"allow-idle", no_argument, NULL, ALLOW_IDLE},
 	{"count-probes", no_argument, NULL, COUNT_PROBES},
 	{"ignore", required_argument, NULL, IGNORE},
 	{"fail-fast", no_argument, NULL, FAIL_FAST},
 	{"evidence", required_argument, NULL, EVIDENCE},
+	{},
+};
+
+static const struct option agent_options[] = {
+	COMMON_OPTIONS,
+	{"all-services", no_argument, NULL, ALL_SERVICES},
+	{"listen", required_argument, NULL, LISTEN_AT},
+	{"tls-cert", required_argument, NULL, TLS_CERT},
+	{"tls-key", required_argument, NULL, TLS_KEY},
+	{"state", required_argument, NULL, STATE},
+	{"stale", required_argument, NULL, STALE},
+	{"max-series", required_argument, NULL, MAX_SERIES_OF},
+	{"by-address", no_argument, NULL, BY_ADDRESS},
+	{"service-graph", no_argument, NULL, SERVICE_GRAPH},
 	{},
 };
 
@@ -92,102 +123,6 @@ __attribute__((format(printf, 1, 2))) static int wrong(const char *format, ...)
 	va_end(args);
 	fprintf(stderr, "; see `whocalls %s --help`\n", command);
 	return EX_USAGE;
-}
-
-/* A whole number at the start of the text; no sign, no space. 0, -EINVAL: none, -ERANGE: too large.
- */
-static int number_parse(const char *text, const char **end, uint64_t *number)
-{
-	char *rest;
-
-	if (!isdigit((unsigned char)*text))
-		return -EINVAL;
-	errno = 0;
-	*number = strtoull(text, &rest, 10);
-	*end = rest;
-	return -errno;
-}
-
-int duration_parse(const char *text, uint64_t *ns, const char **problem)
-{
-	static const struct {
-		const char *name;
-		uint64_t ns;
-	} units[] = {
-		{"ms", 1000000ULL},      {"s", 1000000000ULL},         {"m", 60000000000ULL},
-		{"h", 3600000000000ULL}, {"d", 24 * 3600000000000ULL},
-	};
-	static const char too_long[] = "it is longer than 30 days";
-	uint64_t sum = 0;
-
-	*problem = "not a duration: write for example 30s, 10m or 1h30m";
-	if (!*text)
-		return -EINVAL;
-	while (*text) {
-		uint64_t number, unit = 0;
-		size_t length;
-		int r = number_parse(text, &text, &number);
-
-		if (r == -ERANGE)
-			*problem = too_long;
-		if (r)
-			return -EINVAL;
-		length = strspn(text, "abcdefghijklmnopqrstuvwxyz");
-		if (!*text) {
-			*problem = "it has no unit: write 10s, 10m or 10h";
-			return -EINVAL;
-		}
-		for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-			if (length == strlen(units[i].name) &&
-			    !strncmp(text, units[i].name, length))
-				unit = units[i].ns;
-		}
-		if (!unit)
-			return -EINVAL;
-		if (number > MAX_FOR_NS / unit || sum + number * unit > MAX_FOR_NS) {
-			*problem = too_long;
-			return -EINVAL;
-		}
-		sum += number * unit;
-		text += length;
-	}
-	if (!sum) {
-		*problem = "it is no time at all";
-		return -EINVAL;
-	}
-	*ns = sum;
-	return 0;
-}
-
-int size_parse(const char *text, uint64_t *bytes)
-{
-	uint64_t number;
-	int shift = 0;
-
-	if (number_parse(text, &text, &number))
-		return -EINVAL;
-	switch (*text) {
-	case 'k':
-	case 'K':
-		shift = 10;
-		break;
-	case 'M':
-		shift = 20;
-		break;
-	case 'G':
-		shift = 30;
-		break;
-	default:
-		break;
-	}
-	if (shift)
-		text++;
-	if (shift && !strcmp(text, "iB"))
-		text += 2;
-	if (*text || number > UINT64_MAX >> shift)
-		return -EINVAL;
-	*bytes = number << shift;
-	return 0;
 }
 
 static int set_port(struct options *options, const char *text)
@@ -231,12 +166,12 @@ static int set_output(struct options *options, const char *text)
 	return wrong("-o %s: the formats are table, wide, json and jsonl", text);
 }
 
-static int set_for(struct options *options, const char *text)
+static int set_duration(uint64_t *ns, const char *option, const char *text)
 {
 	const char *problem;
 
-	if (duration_parse(text, &options->for_ns, &problem))
-		return wrong("--for %s: %s", text, problem);
+	if (duration_parse(text, ns, &problem))
+		return wrong("%s %s: %s", option, text, problem);
 	return -1;
 }
 
@@ -338,7 +273,7 @@ static int take(struct options *options, int option, const char *text, char **ar
 	case WATCH:
 		return set_watch(options, text);
 	case FOR:
-		return set_for(options, text);
+		return set_duration(&options->for_ns, "--for", text);
 	case 'o':
 		return set_output(options, text);
 	case MAX_CALLERS:
@@ -356,7 +291,7 @@ static int take(struct options *options, int option, const char *text, char **ar
 		options->verbose = true;
 		return -1;
 	case 'h':
-		help_print(stdout, options->verify);
+		help_print(stdout, options->of);
 		return command_finish(stdout);
 	case SORT:
 		return set_sort(options, text);
@@ -378,6 +313,31 @@ static int take(struct options *options, int option, const char *text, char **ar
 			return wrong("--evidence: give the name of a file");
 		options->evidence = text;
 		return -1;
+	case ALL_SERVICES:
+		options->all_services = true;
+		return -1;
+	case LISTEN_AT:
+		options->listen = text;
+		return -1;
+	case TLS_CERT:
+		options->tls_cert = text;
+		return -1;
+	case TLS_KEY:
+		options->tls_key = text;
+		return -1;
+	case STATE:
+		options->state = text;
+		return -1;
+	case STALE:
+		return set_duration(&options->stale_ns, "--stale", text);
+	case MAX_SERIES_OF:
+		return set_entries(&options->max_series, "--max-series", text);
+	case BY_ADDRESS:
+		options->by_address = true;
+		return -1;
+	case SERVICE_GRAPH:
+		options->service_graph = true;
+		return -1;
 	case ':':
 		return wrong("%s needs a value", argv[optind - 1]);
 	default:
@@ -391,8 +351,39 @@ static int take(struct options *options, int option, const char *text, char **ar
 	}
 }
 
+/* Whether it can be reached from beyond this machine: then it takes TLS and a token. */
+static bool listens_beyond(const char *listen)
+{
+	const char *colon = strrchr(listen, ':');
+	char host[ADDRESS_TEXT] = "";
+	struct address address;
+	size_t length = colon ? (size_t)(colon - listen) : 0;
+
+	if (length >= 2 && listen[0] == '[' && listen[length - 1] == ']') {
+		listen++;
+		length -= 2;
+	}
+	if (length < sizeof(host))
+		memcpy(host, listen, length);
+	return address_parse(host, &address) || !address_is_loopback(&address);
+}
+
 /* What is right by itself but not together. */
-static int check(struct options *options)
+static int check_agent(struct options *options)
+{
+	if (options->target)
+		return wrong("what is '%s'? Services are watched that have the annotation "
+			     "whocalls.dev/watch: \"true\", or -l SELECTOR, or --all-services",
+			     options->target);
+	if (options->all_services && options->selector)
+		return wrong("--all-services and -l %s: one of them", options->selector);
+	if (!options->tls_cert != !options->tls_key)
+		return wrong("--tls-cert and --tls-key: one needs the other");
+	options->listens_beyond = listens_beyond(options->listen);
+	return -1;
+}
+
+static int check(const struct options *options)
 {
 	const char *named = options->target ? options->target : options->selector;
 
@@ -415,23 +406,37 @@ static int check(struct options *options)
 	return -1;
 }
 
+static enum options_of command_of(const char *name)
+{
+	return !strcmp(name, "verify")  ? OPTIONS_VERIFY
+	       : !strcmp(name, "agent") ? OPTIONS_AGENT
+					: OPTIONS_TRACE;
+}
+
 int options_parse(struct options *options, int argc, char **argv)
 {
+	static const struct option *const tables[] = {
+		[OPTIONS_TRACE] = trace_options,
+		[OPTIONS_VERIFY] = verify_options,
+		[OPTIONS_AGENT] = agent_options,
+	};
 	int option, status = -1;
 
 	*options = (struct options){.command = argv[0],
+				    .of = command_of(argv[0]),
 				    .ring_size = 4 << 20,
 				    .max_callers = 16384,
-				    .max_connections = 65536};
-	options->verify = !strcmp(argv[0], "verify");
-	if (options->verify)
+				    .max_connections = 65536,
+				    .listen = LISTEN,
+				    .stale_ns = STALE_NS,
+				    .max_series = MAX_SERIES};
+	if (options->of == OPTIONS_VERIFY)
 		options->for_ns = VERIFY_NS;
 	command = options->command;
 	opterr = 0;
 	optind = 0; /* glibc: begin anew, whatever was read before */
 	while (status < 0 &&
-	       (option = getopt_long(argc, argv, ":n:l:o:vh",
-				     options->verify ? verify_options : trace_options, NULL)) >= 0)
+	       (option = getopt_long(argc, argv, ":n:l:o:vh", tables[options->of], NULL)) >= 0)
 		status = take(options, option, optarg, argv);
 	if (status >= 0)
 		return status;
@@ -439,7 +444,7 @@ int options_parse(struct options *options, int argc, char **argv)
 		options->target = argv[optind++];
 	if (optind < argc)
 		return wrong("one target at a time: what is '%s'?", argv[optind]);
-	return check(options);
+	return options->of == OPTIONS_AGENT ? check_agent(options) : check(options);
 }
 
 void options_deinit(struct options *options)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The command line of `whocalls trace` and `whocalls verify`. */
+/* The command line of `whocalls trace`, `verify` and `agent`. */
 #ifndef COMMAND_OPTIONS_H
 #define COMMAND_OPTIONS_H
 
@@ -18,12 +18,20 @@ enum output_format {
 	OUTPUT_JSONL,
 };
 
+enum options_of {
+	OPTIONS_TRACE,
+	OPTIONS_VERIFY,
+	OPTIONS_AGENT,
+};
+
 struct options {
-	const char *command; /* "trace", "verify" */
-	bool verify;
+	const char *command; /* "trace", "verify", "agent" */
+	enum options_of of;
 	const char *target;    /* svc/NAME, deploy/NAME …; NULL: none */
-	const char *selector;  /* of labels, in place of a target; NULL: none */
-	const char *namespace; /* NULL: that of the kubeconfig's context, or default */
+	const char *selector;  /* of pods' labels, in place of a target; the agent's: of Services';
+				  NULL: none */
+	const char *namespace; /* NULL: that of the kubeconfig's context, or default; the agent's:
+				  all */
 	uint16_t port;         /* 0: not given */
 	struct address *addresses;
 	size_t n_addresses;
@@ -49,6 +57,17 @@ struct options {
 	bool fail_fast;
 	struct ignore ignore;
 	const char *evidence; /* file; NULL: none */
+	/* the agent's: */
+	bool all_services;
+	const char *listen;  /* ADDRESS:PORT */
+	bool listens_beyond; /* at more than loopback */
+	const char *tls_cert;
+	const char *tls_key;
+	const char *state; /* folder; NULL: nothing is kept */
+	uint64_t stale_ns;
+	uint32_t max_series;
+	bool by_address;
+	bool service_graph;
 };
 
 /*
@@ -57,14 +76,5 @@ struct options {
  */
 int options_parse(struct options *options, int argc, char **argv);
 void options_deinit(struct options *options);
-
-/*
- * Reads a duration with its unit: 500ms, 10s, 5m, 2h, 1d, also 1h30m. 0 and nanoseconds, or -EINVAL
- * and in *problem what is wrong with it, as a clause.
- */
-int duration_parse(const char *text, uint64_t *ns, const char **problem);
-
-/* Reads a size: 4096, 64k, 8M, with optional iB. 0, or -EINVAL. */
-int size_parse(const char *text, uint64_t *bytes);
 
 #endif

@@ -8,8 +8,8 @@
 #include <sysexits.h>
 
 #include "../capture/privileges.h"
-#include "../kube/clock.h"
 #include "../kube/target.h"
+#include "loop.h"
 #include "session.h"
 
 #define KUBELET_PORT 10250
@@ -151,16 +151,6 @@ static int open_capture(struct session *session)
 	return 0;
 }
 
-/* Realtime less monotonic, taken together as closely as two calls can. */
-static int64_t realtime_offset(void)
-{
-	uint64_t before = monotonic_ns();
-	int64_t realtime = realtime_ns();
-	uint64_t after = monotonic_ns();
-
-	return realtime - (int64_t)(before + (after - before) / 2);
-}
-
 int session_prepare(struct session *session)
 {
 	int status = check_privileges(session);
@@ -174,7 +164,7 @@ int session_prepare(struct session *session)
 	if (status)
 		return status;
 	/* taken once, so that the same moment is written the same way wherever it stands */
-	session->report.realtime_offset = realtime_offset();
+	session->report.realtime_offset = loop_realtime_offset();
 	session->names = names_new(session->pods, session->cluster.kube, &session->options.ignore,
 				   session->report.realtime_offset);
 	session->ledger = ledger_new(session->options.max_callers);

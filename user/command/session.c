@@ -5,11 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "../kube/clock.h"
 #include "../output/json.h"
+#include "loop.h"
 #include "signals.h"
 
 #define SECOND 1000000000ULL
@@ -195,28 +195,6 @@ static void refresh_soon(struct session *session)
 
 /* --- the loop --- */
 
-static int add(int epoll, int fd, uint32_t events)
-{
-	struct epoll_event event = {.events = events, .data.fd = fd};
-
-	return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
-}
-
-static int timer(uint64_t first_ns, uint64_t interval_ns)
-{
-	struct itimerspec spec = {
-		.it_value = {(time_t)(first_ns / SECOND), (long)(first_ns % SECOND)},
-		.it_interval = {(time_t)(interval_ns / SECOND), (long)(interval_ns % SECOND)},
-	};
-	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-
-	if (fd >= 0 && timerfd_settime(fd, 0, &spec, NULL)) {
-		close(fd);
-		return -errno;
-	}
-	return fd < 0 ? -errno : fd;
-}
-
 /* A turn that began at these times is over. */
 static void measure_turn(struct session *session, uint64_t began, uint64_t began_cpu)
 {
@@ -264,29 +242,27 @@ static int open_all(struct waits *waits, const struct session *session)
 	waits->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (waits->epoll < 0)
 		return -errno;
-	waits->drains = timer(DRAIN_NS, DRAIN_NS);
-	r = waits->drains < 0 ? waits->drains : add(waits->epoll, waits->drains, EPOLLIN);
+	waits->drains = loop_timer(DRAIN_NS, DRAIN_NS);
+	r = waits->drains < 0 ? waits->drains : loop_add(waits->epoll, waits->drains, EPOLLIN);
 	if (!r)
-		r = add(waits->epoll, session->signals, EPOLLIN);
+		r = loop_add(waits->epoll, session->signals, EPOLLIN);
 	if (!r)
-		r = add(waits->epoll, capture_fd(session->capture), EPOLLIN);
+		r = loop_add(waits->epoll, capture_fd(session->capture), EPOLLIN);
 	waits->api = cluster_fd(&session->cluster);
 	if (!r && waits->api >= 0)
-		r = add(waits->epoll, waits->api, EPOLLIN);
+		r = loop_add(waits->epoll, waits->api, EPOLLIN);
 	/* a pipe whose reader goes away reports EPOLLERR; a file can't be watched, and needn't */
 	if (!r)
-		add(waits->epoll, STDOUT_FILENO, 0);
+		loop_add(waits->epoll, STDOUT_FILENO, 0);
 	return r;
 }
 
 static int take(struct session *session, const struct waits *waits, int fd)
 {
-	uint64_t expired;
 	int r = 0;
 
 	if (fd == waits->drains) {
-		if (read(fd, &expired, sizeof(expired)) < 0 && errno != EAGAIN)
-			r = -errno;
+		r = loop_timer_read(fd);
 	} else if (fd == waits->api) {
 		r = cluster_run(&session->cluster);
 		if (kube_moved(session->cluster.kube))

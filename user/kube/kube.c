@@ -214,6 +214,11 @@ void kube_select(struct kube *kube, const struct selectors *selectors)
 		kube_follow_select(kube->follow, selectors);
 }
 
+struct kube_client *kube_client(const struct kube *kube)
+{
+	return kube->client;
+}
+
 int kube_fd(const struct kube *kube)
 {
 	return kube_client_fd(kube->client);

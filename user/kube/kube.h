@@ -33,6 +33,9 @@ void kube_close(struct kube *kube);
 struct selectors;
 void kube_select(struct kube *kube, const struct selectors *selectors);
 
+/* What asks the API, for other questions; the kube's. */
+struct kube_client *kube_client(const struct kube *kube);
+
 /* For epoll: readable when kube_run() has something to do. */
 int kube_fd(const struct kube *kube);
 void kube_run(struct kube *kube);

@@ -80,6 +80,13 @@ json_t *json_seconds(uint64_t ns)
 	return json_real(ns / 1e9);
 }
 
+json_t *json_real_time(int64_t ns)
+{
+	char text[FORMAT_TEXT];
+
+	return ns ? json_string(format_time(ns, text)) : json_null();
+}
+
 json_t *json_time(const struct report *report, uint64_t ns)
 {
 	char text[FORMAT_TEXT];

@@ -24,6 +24,8 @@ json_t *json_counted(bool counted, uint64_t n);
 json_t *json_seconds(uint64_t ns);
 /* Of CLOCK_MONOTONIC; null for 0. */
 json_t *json_time(const struct report *report, uint64_t ns);
+/* Of ns since 1970; null for 0. */
+json_t *json_real_time(int64_t ns);
 json_t *json_address(const struct address *address);
 
 json_t *json_endpoint(const struct endpoint *endpoint);

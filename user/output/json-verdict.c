@@ -8,14 +8,6 @@
 #include "json-parts.h"
 #include "verdict.h"
 
-/* Of ns since 1970; null for 0. */
-static json_t *json_real_time(int64_t ns)
-{
-	char text[FORMAT_TEXT];
-
-	return ns ? json_string(format_time(ns, text)) : json_null();
-}
-
 static json_t *json_span(struct span span)
 {
 	return json_pack("{s:o, s:o, s:f}", "start", json_real_time(span.since), "end",

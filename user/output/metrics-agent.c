@@ -101,6 +101,9 @@ static int write_hook_numbers(struct metrics_text *text, const struct metrics_me
 			continue;
 		labels_clear(&labels);
 		r = labels_add(&labels, "program", capture->hooks[i].program, SIZE_MAX);
+		/* two hooks have the same program */
+		if (!r)
+			r = labels_add(&labels, "hook", capture->hooks[i].hook, SIZE_MAX);
 		if (!r)
 			text_number(text, labels.text, more, memory->hooks[i][which]);
 	}

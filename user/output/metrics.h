@@ -45,7 +45,7 @@
  *   `other`, too.
  *
  * Of the agent: whocalls_build_info; whocalls_hook_info {program, hook, why};
- * whocalls_hook_seen_total; whocalls_hook_missed_total (that another witness saw);
+ * whocalls_hook_seen_total {program, hook}; whocalls_hook_missed_total (that another witness saw);
  * whocalls_hook_skipped_runs_total {cause: recursion, instances}; whocalls_lost_total {what};
  * whocalls_unattributed_total; and what `values` says.
  *

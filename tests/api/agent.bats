@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: MIT
+# The agent: many targets at once, and what it answers over HTTP. Pods are those of the API server's own making: pod 0 is
+# 100.96.0.2, pod 1 100.96.0.3 ..., ten to a Deployment app-N.
+# shellcheck disable=SC2016
+
+load lib.sh
+load agent.sh
+
+setup() {
+  node_up
+  pod_add s 100.96.0.2
+  pod_add c 100.96.0.14
+}
+
+teardown() {
+  agent_explain
+  node_down
+}
+
+# One Service over pod 0, which listens.
+one_service() {
+  # shellcheck disable=SC2046 # words
+  api_start $(api_objects) --pods 40
+  api_service core web uid-1 80 true
+  api_slice core web "$PORT" 0
+  server_start s
+}
+
+@test "agent: callers of a Service, as JSON and as metrics, equal what its server accepted" {
+  one_service
+  agent_start
+  same targets "$(agent_targets)" '["core/web"]'
+  client_run calls c --to 100.96.0.2 --connections 25
+  server_stop s
+  agent_callers core/web
+  same opened "$(total opened)" "$(jq .accepted "$T/server.s.json")"
+  caller_is app-1 "opened=$(client_count calls connections)" class=workload kind=Deployment namespace=team-0
+  agent_get /metrics >"$T/metrics"
+  same "in metrics" "$(metric whocalls_connections_total 'namespace="core"' 'service="web"' 'caller="app-1"' \
+    'caller_kind="Deployment"' 'caller_namespace="team-0"' 'caller_class="workload"')" "$(client_count calls connections)"
+  same "no pod in metrics" "$(grep -c 'app-1-5d4f8c7b9' "$T/metrics")" 0
+  same "no address in metrics" "$(grep -c '100\.96\.' "$T/metrics")" 0
+}
+
+@test "agent: requests, and their histogram, equal what the server answered" {
+  one_service
+  server_stop s
+  server_start s --mode http
+  agent_start
+  client_run calls c --to 100.96.0.2 --mode http --connections 3 --requests-per-connection 40
+  same made "$(client_count calls requests)" 120
+  agent_callers core/web
+  caller_is app-1 opened=3 requests=120
+  agent_get /metrics >"$T/metrics"
+  same requests "$(metric whocalls_requests_total 'caller="app-1"')" 120
+  same timed "$(metric whocalls_request_duration_seconds_count 'caller="app-1"')" 120
+}
+
+@test "agent: a Service, and endpoints, that come and go while it runs" {
+  # shellcheck disable=SC2046 # words
+  api_start $(api_objects) --pods 40
+  server_start s
+  agent_start
+  same targets "$(agent_targets)" '[]'
+  client_run before c --to 100.96.0.2 --connections 5
+  api_slice core web "$PORT" 0
+  api_service core web uid-1 80 true
+  agent_wait '[.targets[] | select(.endpoints.watched == 1)] | length == 1'
+  client_run while c --to 100.96.0.2 --connections 7
+  agent_callers core/web
+  caller_is app-1 opened=7
+  api_service core web uid-1 80 false
+  agent_wait '.targets == []'
+  client_run unwatched c --to 100.96.0.2 --connections 3
+  api_service core web uid-1 80 true
+  agent_wait '[.targets[] | select(.endpoints.watched == 1)] | length == 1'
+  client_run again c --to 100.96.0.2 --connections 4
+  agent_callers core/web
+  caller_is app-1 opened=4
+}
+
+@test "agent: connections that were open before are there, and not opened" {
+  one_service
+  client_start held c --to 100.96.0.2 --mode hold --connections 6 --hold-until "$T/end"
+  client_ready held
+  agent_start
+  agent_callers core/web
+  caller_is app-1 opened=0 open=6
+  touch "$T/end"
+  client_wait held
+  agent_wait '.targets[0].open == 0'
+}
+
+@test "agent: two Services over the same pod, one of them goes" {
+  one_service
+  api_service core other uid-2 80 true
+  api_slice core other "$PORT" 0
+  agent_start
+  agent_wait '[.targets[].endpoints.watched] == [1, 1]'
+  client_run calls c --to 100.96.0.2 --connections 30
+  local name
+  for name in web other; do
+    agent_callers "core/$name"
+    caller_is app-1 opened=30
+  done
+  rm "$T/objects/services/core.web.json"
+  agent_wait '[.targets[].target] == ["core/other"]'
+  client_run more c --to 100.96.0.2 --connections 3
+  agent_callers core/other
+  caller_is app-1 opened=33
+}
+
+@test "agent: --all-services, and of one namespace, and by labels" {
+  one_service
+  api_service core plain uid-2 80
+  api_service edge web uid-3 80
+  agent_start --all-services
+  same all "$(agent_targets)" '["core/plain","core/web","edge/web"]'
+  agent_stop
+  agent_start --all-services -n edge
+  same edge "$(agent_targets)" '["edge/web"]'
+  agent_stop
+  agent_start -l team=edge
+  same team "$(agent_targets)" '["edge/web"]'
+  agent_stop
+  agent_start
+  same annotated "$(agent_targets)" '["core/web"]'
+}
+
+@test "agent: endpoints on another node are listed, and not watched" {
+  one_service
+  # odd numbers are on node-1
+  api_slice core web "$PORT" 0 1 3
+  agent_start
+  agent_wait '.targets[0].endpoints == {watched: 1, elsewhere: 2, ended: 0}'
+}
+
+@test "agent: refused attempts are those of the target" {
+  one_service
+  server_stop s
+  agent_start
+  client_run refused c --to 100.96.0.2 --connections 9 || true
+  same "as the client saw it" "$(client_count refused refused)" 9
+  agent_callers core/web
+  jq -e '.coverage.hooks[] | select(.program == "refused") | .hook' "$T/out.json" >/dev/null ||
+    node_skip "this kernel has no hook for refused attempts"
+  caller_is app-1 opened=0 refused=9
+  agent_get /metrics >"$T/metrics"
+  same "in metrics" "$(metric whocalls_attempts_total 'caller="app-1"' 'result="refused"')" 9
+}
+
+@test "agent: what there is not is refused" {
+  one_service
+  agent_start
+  same healthz "$(agent_status /healthz)" 200
+  same readyz "$(agent_status /readyz)" 200
+  same "no such page" "$(agent_status /nothing)" 404
+  same "no target" "$(agent_status /api/v1/callers)" 400
+  same "no such target" "$(agent_status '/api/v1/callers?target=core/nothing')" 404
+  same POST "$(agent_status /metrics -X POST --data x)" 405
+}
+
+@test "agent: it waits for the API, and says so" {
+  # shellcheck disable=SC2046 # words
+  api_start $(api_objects) --pods 40
+  api_service core web uid-1 80 true
+  api_slice core web "$PORT" 0
+  api_stop
+  agent_begin
+  wait_for "grep -q '^waiting for the Kubernetes API: ' $T/agent.err" 30
+  same healthz "$(agent_status /healthz)" 200
+  same readyz "$(agent_status /readyz)" 503
+  same metrics "$(agent_status /metrics)" 503
+  # shellcheck disable=SC2046 # words
+  api_start $(api_objects) --pods 40
+  agent_ready
+  same readyz "$(agent_status /readyz)" 200
+}
+
+@test "agent: beyond loopback it takes TLS and a token" {
+  one_service
+  AGENT_AT=100.96.0.1:9435
+  agent_start --listen :9435
+  same "plain HTTP" "$(in_pod c curl -s -o /dev/null -w '%{http_code}' "http://$AGENT_AT/healthz")" 000
+  same "healthz" "$(in_pod c curl -sk -o /dev/null -w '%{http_code}' "https://$AGENT_AT/healthz")" 200
+  same "no token" "$(in_pod c curl -sk -o /dev/null -w '%{http_code}' "https://$AGENT_AT/metrics")" 401
+  same "from the node itself" "$(in_pod node curl -sk -o /dev/null -w '%{http_code}' "https://127.0.0.1:9435/metrics")" 401
+}
+
+@test "agent: SIGTERM ends it in order, SIGHUP does not" {
+  one_service
+  agent_start
+  kill -HUP "$AGENT"
+  same healthz "$(agent_status /healthz)" 200
+  agent_stop
+}
+
+@test "agent: what is remembered of the last hour equals what was counted" {
+  one_service
+  agent_start --state "$T"
+  client_run calls c --to 100.96.0.2 --connections 25
+  agent_since core/web 1h
+  since_is app-1 connections.opened 25
+  same "opened in all" "$(jq .totals.opened "$T/since.json")" 25
+  client_run more c --to 100.96.0.2 --connections 4
+  agent_since core/web 1h
+  since_is app-1 connections.opened 29
+  same "not a time" "$(agent_status '/api/v1/callers?target=core/web&since=yesterday')" 400
+  agent_since core/web "$(date -u -d '+1 day' +%Y-%m-%dT%H:%M:%SZ)"
+  same "callers tomorrow" "$(jq '[.callers[] | select(.connections.opened > 0)] | length' "$T/since.json")" 0
+}
+
+@test "agent: what is remembered outlives it, with --state; what is damaged is put aside" {
+  one_service
+  mkdir "$T/state"
+  agent_start --state "$T/state"
+  client_run calls c --to 100.96.0.2 --connections 25
+  agent_stop
+  agent_start --state "$T/state"
+  client_run more c --to 100.96.0.2 --connections 4
+  agent_since core/web 1h
+  since_is app-1 connections.opened 29
+  agent_callers core/web
+  caller_is app-1 opened=4
+  agent_stop
+  echo damaged >>"$T/state/history"
+  agent_begin --state "$T/state"
+  agent_ready
+  grep -q 'history.damaged-' "$T/agent.err"
+  [[ -n $(compgen -G "$T/state/history.damaged-*") ]]
+  agent_since core/web 1h
+  same callers "$(jq '.callers | length' "$T/since.json")" 0
+}

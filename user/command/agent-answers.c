@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT */
+/* What the agent answers over HTTP. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../kube/clock.h"
+#include "../kube/time-parse.h"
+#include "../output/json-history.h"
+#include "../output/json-targets.h"
+#include "../output/json.h"
+#include "agent.h"
+#include "parse.h"
+
+/* Looking at the counts for those who ask takes this part of the time at most: in between they get
+ * what was seen last. */
+#define COST_PART 10
+
+#define JSON "application/json"
+
+/* A sentence. */
+__attribute__((format(printf, 3, 4))) static void say(struct http_request *request,
+						      unsigned int status, const char *format, ...)
+{
+	va_list args;
+	char *text;
+	int length;
+
+	va_start(args, format);
+	length = vasprintf(&text, format, args);
+	va_end(args);
+	http_answer(request, status, NULL, length < 0 ? NULL : text,
+		    length < 0 ? 0 : (size_t)length);
+}
+
+/* What is written to `file` is the answer. */
+struct answer {
+	char *body;
+	size_t length;
+	FILE *file;
+};
+
+static int begin(struct answer *answer)
+{
+	*answer = (struct answer){};
+	answer->file = open_memstream(&answer->body, &answer->length);
+	return answer->file ? 0 : -ENOMEM;
+}
+
+static void end(struct answer *answer, struct http_request *request, const char *type, int r)
+{
+	if (answer->file && fclose(answer->file) && !r)
+		r = -ENOMEM;
+	if (!r) {
+		http_answer(request, 200, type, answer->body, answer->length);
+		return;
+	}
+	free(answer->body);
+	say(request, 500, "making the answer: %s\n", strerror(-r));
+}
+
+/* --- for probes --- */
+
+static void answer_health(struct agent *agent, struct http_request *request)
+{
+	(void)agent;
+	say(request, 200, "ok\n");
+}
+
+static void answer_ready(struct agent *agent, struct http_request *request)
+{
+	struct kube_trouble trouble;
+
+	if (!agent->capture)
+		say(request, 503, "not ready: the Services are not known yet%s%s\n",
+		    kube_troubles(agent->kube, &trouble, 1) ? ": " : "",
+		    kube_troubles(agent->kube, &trouble, 1) ? trouble.text : "");
+	else if (!capture_intact(agent->capture))
+		say(request, 503, "not ready: a BPF program was detached by somebody else\n");
+	else
+		say(request, 200, "ok\n");
+}
+
+/* --- for Prometheus --- */
+
+static void answer_metrics(struct agent *agent, struct http_request *request)
+{
+	enum metrics_format format = metrics_format_of(http_header(request, "Accept"));
+	struct answer out;
+	int r = begin(&out);
+
+	if (!r)
+		r = agent_metrics(agent, out.file, format);
+	end(&out, request, metrics_content_type(format), r);
+}
+
+/* --- for people and programs --- */
+
+static void answer_targets(struct agent *agent, struct http_request *request)
+{
+	struct answer out;
+	int r = begin(&out);
+
+	if (!r)
+		r = json_targets(out.file, &agent->pool, &agent->report, kube_node(agent->kube));
+	end(&out, request, JSON, r);
+}
+
+/* "6h", or a time as of RFC 3339. 0 and ns since 1970, or -EINVAL. */
+static int since_parse(const char *text, int64_t *since)
+{
+	const char *problem;
+	uint64_t ago;
+
+	if (!time_parse(text, since))
+		return 0;
+	if (duration_parse(text, &ago, &problem))
+		return -EINVAL;
+	*since = realtime_ns() - (int64_t)ago;
+	return 0;
+}
+
+static void answer_since(struct agent *agent, struct http_request *request,
+			 const struct watched *watched, const char *since)
+{
+	struct history_question question = {.target = agent_history_target(watched),
+					    .node = kube_node(agent->kube)};
+	struct answer out;
+	int r;
+
+	if (since_parse(since, &question.asked)) {
+		say(request, 400,
+		    "since when? Write for example since=30m, since=6h, or "
+		    "since=2026-11-29T06:00:00Z\n");
+		return;
+	}
+	r = begin(&out);
+	if (!r)
+		r = agent_remember(agent);
+	question.now = watched->remembered;
+	if (!r)
+		r = json_history(out.file, agent->history, &question);
+	end(&out, request, JSON, r);
+}
+
+static void answer_callers(struct agent *agent, struct http_request *request)
+{
+	const char *name = http_query(request, "target");
+	const struct watched *watched = name ? watch_find(&agent->pool, name) : NULL;
+	const char *since = http_query(request, "since");
+	struct answer out;
+	int r;
+
+	if (!name) {
+		say(request, 400,
+		    "which target? Ask for /api/v1/callers?target=NAMESPACE/SERVICE; "
+		    "/api/v1/targets has them\n");
+		return;
+	}
+	if (!watched) {
+		say(request, 404,
+		    "there is no such target, or it is not watched; /api/v1/targets has those that "
+		    "are\n");
+		return;
+	}
+	if (since) {
+		answer_since(agent, request, watched, since);
+		return;
+	}
+	r = begin(&out);
+	if (!r)
+		r = json_report(out.file, &watched->report);
+	end(&out, request, JSON, r);
+}
+
+/* --- all of them --- */
+
+static const struct page {
+	const char *path;
+	/* needs the capture, and what it has counted until now; and is not for everybody */
+	bool counts;
+	void (*answer)(struct agent *agent, struct http_request *request);
+} pages[] = {
+	{"/healthz", false, answer_health},        {"/readyz", false, answer_ready},
+	{"/metrics", true, answer_metrics},        {"/api/v1/targets", true, answer_targets},
+	{"/api/v1/callers", true, answer_callers},
+};
+
+static const struct page *find_page(const char *path)
+{
+	for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++)
+		if (!strcmp(path, pages[i].path))
+			return &pages[i];
+	return NULL;
+}
+
+static void answer(struct agent *agent, struct http_request *request, const struct page *page)
+{
+	int r;
+
+	if (!page) {
+		say(request, 404,
+		    "there is no such page; there are /metrics, /api/v1/targets, "
+		    "/api/v1/callers?target=NAMESPACE/SERVICE, /healthz and /readyz\n");
+		return;
+	}
+	if (page->counts && !agent->capture) {
+		say(request, 503,
+		    "nothing is counted yet: the API has not told the Services; /readyz tells "
+		    "more\n");
+		return;
+	}
+	r = page->counts ? agent_refresh(agent, agent->refresh_cost * COST_PART) : 0;
+	if (r)
+		say(request, 500, "reading the counts from the kernel: %s\n", strerror(-r));
+	else
+		page->answer(agent, request);
+}
+
+/* A question that waits for the API's word on who asks. */
+struct question {
+	struct agent *agent;
+	struct http_request *request;
+	const struct page *page;
+};
+
+static void reviewed(void *arg, enum kube_review_answer is, const char *why)
+{
+	struct question *question = arg;
+
+	switch (is) {
+	case KUBE_REVIEW_ALLOWED:
+		answer(question->agent, question->request, question->page);
+		break;
+	case KUBE_REVIEW_NO_TOKEN:
+		say(question->request, 401, "%s\n", why);
+		break;
+	case KUBE_REVIEW_FORBIDDEN:
+		say(question->request, 403, "%s\n", why);
+		break;
+	default:
+		say(question->request, 503, "%s\n", why);
+		break;
+	}
+	free(question);
+}
+
+/* Where it listens on loopback alone whoever is on the node may ask; and anybody whether it runs.
+ * For all else it takes a token whose owner may get that page. */
+void agent_ask(struct http_request *request, void *arg)
+{
+	struct agent *agent = arg;
+	const struct page *page = find_page(http_path(request));
+	struct question *question;
+
+	if (!agent->options.listens_beyond || (page && !page->counts)) {
+		answer(agent, request, page);
+		return;
+	}
+	question = malloc(sizeof(*question));
+	if (!question) {
+		say(request, 503, "out of memory\n");
+		return;
+	}
+	*question = (struct question){agent, request, page};
+	kube_review_ask(agent->review, http_header(request, "Authorization"), http_path(request),
+			reviewed, question);
+}

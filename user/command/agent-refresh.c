@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* The agent's counts: from the kernel into the ledger of each target. */
+#include <errno.h>
+
+#include "../kube/clock.h"
+#include "agent.h"
+
+/* Sweeps may take this part of the time: 1/200. */
+#define COST_PART 200
+
+/* An address is named as of the last connection, or attempt, from it: it may be another pod's by
+ * now. */
+static int take_caller(const struct caller_key *key, const struct caller_counts *counts, void *arg)
+{
+	struct agent *agent = arg;
+	uint64_t last = counts->last_opened > counts->last_attempt ? counts->last_opened
+								   : counts->last_attempt;
+	struct who who =
+		names_find(agent->names, key,
+			   (int64_t)(last ? last : monotonic_ns()) + agent->report.realtime_offset);
+
+	return watch_update(&agent->pool, key, counts, &who);
+}
+
+static int take_connection(const struct connection *connection, void *arg)
+{
+	struct agent *agent = arg;
+
+	watch_add_open(&agent->pool, connection);
+	return 0;
+}
+
+static int take_times(const struct caller_key *key, const struct histograms *times, void *arg)
+{
+	struct agent *agent = arg;
+
+	return watch_set_times(&agent->pool, key, times);
+}
+
+static int sweep(struct agent *agent, uint64_t now)
+{
+	uint64_t end;
+	int r;
+
+	if (now < agent->next_sweep)
+		return 0;
+	r = capture_sweep(agent->capture, false);
+	end = monotonic_ns();
+	agent->next_sweep = end + (end - now) * COST_PART;
+	return r;
+}
+
+static int read_all(struct agent *agent)
+{
+	int r;
+
+	watch_begin_refresh(&agent->pool);
+	r = capture_callers(agent->capture, take_caller, agent);
+	watch_end_refresh(&agent->pool);
+	watch_clear_open(&agent->pool);
+	if (!r)
+		r = capture_connections(agent->capture, take_connection, agent);
+	if (!r)
+		r = capture_unattributed(agent->capture, &agent->report.others.counts);
+	if (!r)
+		r = capture_report(agent->capture, &agent->report);
+	if (!r && report_requests_known(&agent->report)) {
+		watch_begin_times(&agent->pool);
+		r = capture_times(agent->capture, take_times, agent);
+	}
+	return r;
+}
+
+int agent_refresh(struct agent *agent, uint64_t age)
+{
+	uint64_t start = monotonic_ns();
+	int r;
+
+	if (agent->report.end_ns && start - agent->report.end_ns < age)
+		return 0;
+	r = sweep(agent, start);
+	if (!r)
+		r = read_all(agent);
+	agent->report.end_ns = monotonic_ns();
+	if (!r)
+		r = watch_reports(&agent->pool, &agent->report);
+	agent->refresh_cost = monotonic_ns() - start;
+	return r;
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the DaemonSet runs: watches Services on this node for as long as it lives, and answers over
+ * HTTP. One thread, one epoll loop. Not for others: what its files share.
+ */
+#ifndef COMMAND_AGENT_H
+#define COMMAND_AGENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "../callers/history.h"
+#include "../callers/watched.h"
+#include "../capture/capture.h"
+#include "../kube/kube.h"
+#include "../kube/review.h"
+#include "../output/metrics.h"
+#include "../serve/http.h"
+#include "heartbeat.h"
+#include "names.h"
+#include "options.h"
+
+struct agent {
+	struct options options;
+	struct watch_pool pool;
+	struct kube *kube;
+	struct capture *capture; /* NULL: not yet */
+	struct names *names;
+	struct http *http;
+	struct kube_review *review; /* who may ask */
+	struct metrics_memory *memory;
+	struct heartbeat heartbeat;
+	struct history *history;
+	uint32_t minute;       /* that was remembered last, and saved */
+	struct report report;  /* of all targets together, without callers */
+	uint64_t started;      /* CLOCK_MONOTONIC ns, as all times here */
+	uint64_t next_refresh; /* of the counts, when nobody asks */
+	uint64_t next_sweep;
+	uint64_t refresh_cost; /* ns that the last refresh took */
+	uint16_t kubelet_port;
+	/* ports of Services, from before there was a capture */
+	uint16_t *dialled;
+	size_t n_dialled;
+	/* endpoints: */
+	bool changed; /* some came, since the capture last looked */
+	uint64_t next_settle;
+	size_t settled;   /* those of the pool before this one are watched as a whole */
+	size_t unwatched; /* those that found no room in the kernel */
+};
+
+/* --- which Services (agent-targets.c) --- */
+
+/* Begins to follow them. 0, or an exit status after a message. */
+int agent_follow(struct agent *agent);
+/* What came is watched from now on, and what was open there before looked for. 0 or -errno. */
+int agent_settle(struct agent *agent);
+
+/* --- the counts (agent-refresh.c) --- */
+
+/* Brings all reports up to date, unless they are younger than `age` ns. 0 or -errno. */
+int agent_refresh(struct agent *agent, uint64_t age);
+
+/* --- what was (agent-history.c) --- */
+
+/* 0, or an exit status after a message. */
+int agent_history_open(struct agent *agent);
+/* Once a minute: all counts until now are remembered, and saved. */
+void agent_history_tick(struct agent *agent);
+/* All counts until now are remembered: before a question, and at the end. 0 or -errno. */
+int agent_remember(struct agent *agent);
+void agent_save(struct agent *agent);
+/* It is watched no more. */
+void agent_forget(struct agent *agent, struct watched *watched);
+/* As it is asked for there. */
+struct history_target agent_history_target(const struct watched *watched);
+
+/* --- answers (agent-answers.c, agent-metrics.c) --- */
+
+/* /metrics. 0 or -errno. */
+int agent_metrics(struct agent *agent, FILE *file, enum metrics_format format);
+
+/* http_options.ask; `arg` is the agent. */
+void agent_ask(struct http_request *request, void *arg);
+
+#endif

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+#include "json-history.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "json-parts.h"
+
+#define MINUTE_NS (INT64_C(60) * 1000000000)
+
+struct found {
+	json_t **callers;
+	uint64_t *opened; /* of each: to be sorted by */
+	size_t n, room;
+	uint64_t sum_opened, sum_requests;
+	int r;
+};
+
+/* null for UINT32_MAX. */
+static json_t *json_minute(uint32_t minute)
+{
+	return minute == UINT32_MAX ? json_null() : json_real_time(minute * MINUTE_NS);
+}
+
+static json_t *json_row_connections(const struct history_row *row)
+{
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "opened",
+			 (json_int_t)row->opened, "accepted", (json_int_t)row->accepted, "closed",
+			 (json_int_t)row->closed, "open", (json_int_t)row->open, "before",
+			 (json_int_t)row->before, "refused", (json_int_t)row->refused, "stray",
+			 (json_int_t)row->stray, "pending", (json_int_t)row->pending);
+}
+
+static json_t *json_row(const struct history_row *row)
+{
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:I, s:I, s:I, s:o, s:o, s:o, "
+			 "s:b}",
+			 "class", json_text(who_class_name(row->class)), "kind",
+			 json_name(row->kind), "namespace", json_name(row->namespace), "name",
+			 json_name(row->name), "process", json_name(row->process), "node",
+			 json_name(row->node), "ignored", row->ignored, "connections",
+			 json_row_connections(row), "requests", (json_int_t)row->requests,
+			 "bytes_received", (json_int_t)row->bytes_received, "bytes_sent",
+			 (json_int_t)row->bytes_sent, "first_minute", json_minute(row->first),
+			 "last_minute", json_minute(row->last), "last_seen",
+			 json_real_time(row->last_seen), "uncertain", row->uncertain);
+}
+
+static int make_room(struct found *found)
+{
+	size_t room = found->room ? 2 * found->room : 16;
+	json_t **callers;
+	uint64_t *opened;
+
+	if (found->n < found->room)
+		return 0;
+	callers = reallocarray(found->callers, room, sizeof(*callers));
+	found->callers = callers ? callers : found->callers;
+	opened = reallocarray(found->opened, room, sizeof(*opened));
+	found->opened = opened ? opened : found->opened;
+	if (!callers || !opened)
+		return -ENOMEM;
+	found->room = room;
+	return 0;
+}
+
+/* In its place: there are few. */
+static void take(const struct history_row *row, void *arg)
+{
+	struct found *found = arg;
+	json_t *json = json_row(row);
+	size_t at;
+
+	if (!json || make_room(found)) {
+		json_decref(json);
+		found->r = -ENOMEM;
+		return;
+	}
+	for (at = found->n++; at && found->opened[at - 1] < row->opened; at--) {
+		found->callers[at] = found->callers[at - 1];
+		found->opened[at] = found->opened[at - 1];
+	}
+	found->callers[at] = json;
+	found->opened[at] = row->opened;
+	found->sum_opened += row->opened;
+	found->sum_requests += row->requests;
+}
+
+/* Takes them over. NULL: no memory. */
+static json_t *json_callers(struct found *found)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < found->n; i++)
+		if (!array || json_array_append_new(array, found->callers[i]))
+			found->r = -ENOMEM;
+	free(found->callers);
+	free(found->opened);
+	if (!found->r)
+		return array;
+	json_decref(array);
+	return NULL;
+}
+
+int json_history(FILE *file, const struct history *history, const struct history_question *question)
+{
+	uint32_t since = history_minute(question->asked);
+	struct history_window window = {.start = since};
+	struct found found = {};
+	json_t *document;
+	int r = 0;
+
+	history_window(history, &question->target, since, question->now, &window);
+	history_since(history, &question->target, since, take, &found);
+	document = json_pack(
+		"{s:s, s:o, s:{s:o, s:o, s:o}, s:{s:o, s:o, s:o, s:b, s:o}, s:o, s:{s:I, s:I}}",
+		"schema", "whocalls/v1", "node", json_name(question->node), "target", "namespace",
+		json_text(question->target.namespace), "name", json_text(question->target.service),
+		"uid", json_name(question->target.uid), "window", "asked",
+		json_real_time(question->asked), "start", json_minute(window.start), "end",
+		json_real_time(question->now), "complete", window.complete, "reaches",
+		json_minute(history_reaches(history, &question->target)), "callers",
+		json_callers(&found), "totals", "opened", (json_int_t)found.sum_opened, "requests",
+		(json_int_t)found.sum_requests);
+	if (!document)
+		return -ENOMEM;
+	if (json_dumpf(document, file, JSON_INDENT(2)))
+		r = -EIO;
+	json_decref(document);
+	fputc('\n', file);
+	return ferror(file) ? -EIO : r;
+}
