@@ -139,6 +139,11 @@ check 'clang-tidy' tidy "${flags[@]}"
 check 'cppcheck' cpp_check
 check 'shellcheck' shellcheck "${scripts[@]}"
 check 'mandoc' mandoc -T lint -W warning deploy/whocalls.1
+if command -v promtool >/dev/null; then
+  check 'rules of Prometheus' promtool test rules deploy/prometheus/rules-test.yaml
+else
+  skip 'rules of Prometheus' 'there is no promtool here'
+fi
 check 'white space' whitespace
 check 'nothing of another machine' foreign
 echo "checks: $passed passed, $failed failed, $skipped skipped"

@@ -7,7 +7,7 @@ load lib.sh
 setup_file() {
   kube_up controllers
   fake_node node-a 192.0.2.10
-  kubectl apply -f "$TESTS_KUBE/../../deploy/rbac.yaml"
+  kubectl apply -f "$TESTS_KUBE/../../deploy/kustomize/base/rbac.yaml"
 }
 
 teardown_file() {
@@ -44,7 +44,7 @@ service_up() {
     jq -c '[.items[] | [.ports[].port, (.endpoints | length)]]') == '[[$PORT,1]]' ]]" 30
 }
 
-@test "deploy/rbac.yaml is all that is needed" {
+@test "deploy/kustomize/base/rbac.yaml is all that is needed" {
   service_up
   kubeconfig "$T/config" token "$(service_account_token whocalls whocalls)"
   trace_start -n buffer svc/session-service --kubeconfig "$T/config" --node node-a
@@ -54,7 +54,7 @@ service_up() {
   same notes "$(jq -c '[.coverage.notes[] | select(test("API"))]' "$T/out.json")" '[]'
 }
 
-# Each verb of each resource in deploy/rbac.yaml, and the feature that is gone without it.
+# Each verb of each resource in deploy/kustomize/base/rbac.yaml, and the feature that is gone without it.
 @test "without any verb of it something is missing, and that is said by name" {
   local rules verb resource status missing
   service_up
