@@ -131,7 +131,6 @@ static void damaged_if(struct reading *reading, bool condition)
 	reading->in.bad |= condition;
 }
 
-#define NAME_ROOM (NAME_MAX_BYTES + 1)
 
 static void read_identity(struct reading *reading)
 {
@@ -275,7 +274,7 @@ static void read_pair(struct reading *reading, struct target_history *target)
 
 	/* each has one place in the file */
 	damaged_if(reading, pair && pair->head != NONE);
-	if (stopped(reading))
+	if (!pair || stopped(reading))
 		return;
 	pair->last_seen = last;
 	read_records(reading, pair);

@@ -29,7 +29,7 @@ static const char *next_string(const char **at)
 /* --- identities --- */
 
 #define IDENTITY_HEAD (2 + sizeof(uint32_t))
-#define IDENTITY_KEY (IDENTITY_HEAD + 5 * (NAME_MAX_BYTES + 1))
+#define IDENTITY_KEY (IDENTITY_HEAD + 5 * NAME_ROOM)
 
 static size_t identity_key(char key[IDENTITY_KEY], const struct identity *like)
 {
@@ -90,7 +90,7 @@ void identity_put(struct history *history, struct identity *identity)
 
 /* --- targets --- */
 
-#define TARGET_KEY (3 * (NAME_MAX_BYTES + 1))
+#define TARGET_KEY (3 * NAME_ROOM)
 
 static size_t target_key(char key[TARGET_KEY], const struct history_target *target)
 {

@@ -19,6 +19,7 @@ static void forget_oldest(struct target_history *target)
 {
 	struct covered_span *oldest = target->spans;
 
+	// NOLINTNEXTLINE(clang-analyzer-core.NullDereference): there are SPANS_MAX
 	oldest[1].span.since = oldest[0].span.since;
 	oldest[1].causes |= oldest[0].causes | HISTORY_GAP;
 	target->n_spans--;
@@ -58,6 +59,7 @@ static int append(struct target_history *target, struct span span, uint64_t caus
 	last = newest(target);
 	if (last && span.since - last->span.until <= SLEW_NS)
 		span.since = last->span.until;
+	// NOLINTNEXTLINE(clang-analyzer-core.NullDereference): make_room() has made it
 	target->spans[target->n_spans++] = (struct covered_span){span, causes};
 	return 0;
 }
@@ -134,11 +136,14 @@ void history_clock(struct history *history, int64_t now, uint64_t monotonic)
 	for (struct target_history *t = history->targets; t; t = t->hh.next) {
 		const struct covered_span *last = newest(t);
 
+		int r = 0;
+
+		if (last && now > last->span.until)
+			r = append(t, (struct span){last->span.until, now}, HISTORY_CLOCK_SET);
+		else if (last)
+			r = break_at(t, now, HISTORY_CLOCK_SET);
 		/* no memory: then what was known is not */
-		if (last && now > last->span.until &&
-		    append(t, (struct span){last->span.until, now}, HISTORY_CLOCK_SET))
-			t->n_spans = 0;
-		else if (last && now <= last->span.until && break_at(t, now, HISTORY_CLOCK_SET))
+		if (r)
 			t->n_spans = 0;
 	}
 }

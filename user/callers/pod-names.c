@@ -31,8 +31,10 @@ static struct pod_names *copy(const struct pod_name *name)
 	entry->length = length;
 	length = 0;
 	for (size_t i = 0; i < STRINGS; i++) {
-		to[i] = strcpy(entry->strings + length, from[i] ? from[i] : "");
-		length += strlen(to[i]) + 1;
+		size_t size = strlen(from[i] ? from[i] : "") + 1;
+
+		to[i] = memcpy(entry->strings + length, from[i] ? from[i] : "", size);
+		length += size;
 	}
 	entry->name = (struct pod_name){to[0], to[1], to[2], to[3], to[4], to[5]};
 	return entry;

@@ -76,7 +76,7 @@ static void take_parameter(struct range *range, const char *text, size_t n)
 	if (!strcasecmp(name, "q"))
 		range->q = weight(value);
 	else if (!strcasecmp(name, "version"))
-		strcpy(range->version, value);
+		memcpy(range->version, value, sizeof(value));
 }
 
 static struct range range_of(const char *text, size_t n)

@@ -50,9 +50,11 @@ static void target_remove(struct metrics_memory *memory, struct target_series *t
 
 	for (series = target->first; series; series = next) {
 		next = series->next;
+		// NOLINTNEXTLINE(clang-analyzer-core.NullDereference)
 		HASH_DELETE(hh, memory->by_labels, series);
 		series_free(series);
 	}
+	// NOLINTNEXTLINE(clang-analyzer-core.NullDereference)
 	HASH_DELETE(hh, memory->targets_by_labels, target);
 	target_free(target);
 }
@@ -97,6 +99,7 @@ int memory_remove_gone_series(struct metrics_memory *memory, struct target_serie
 		if (keep_gone(target, series))
 			return -ENOMEM;
 		*at = series->next;
+		// NOLINTNEXTLINE(clang-analyzer-core.NullDereference)
 		HASH_DELETE(hh, memory->by_labels, series);
 		series_free(series);
 	}

@@ -71,10 +71,12 @@ static const struct family open_time = {"whocalls_connection_duration_seconds",
 					"How long connections that have ended were open.",
 					"seconds", FAMILY_HISTOGRAM};
 
+// NOLINTBEGIN(bugprone-macro-parentheses): a variable that is declared takes none
 #define FOR_EACH_TARGET(t, memory)                                                                 \
 	for (const struct target_series *t = (memory)->targets; t; t = t->next)
 #define FOR_EACH_SERIES(s, t)                                                                      \
 	for (const struct series *s = series_next(t, NULL); s; s = series_next(t, s))
+// NOLINTEND(bugprone-macro-parentheses)
 
 static void write_counters(struct metrics_text *text, const struct metrics_memory *memory,
 			   const struct report *capture)
