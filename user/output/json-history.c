@@ -8,9 +8,13 @@
 
 #define MINUTE_NS (INT64_C(60) * 1000000000)
 
+struct found_caller {
+	json_t *json;
+	uint64_t opened; /* to be sorted by */
+};
+
 struct found {
-	json_t **callers;
-	uint64_t *opened; /* of each: to be sorted by */
+	struct found_caller *callers;
 	size_t n, room;
 	uint64_t sum_opened, sum_requests;
 	int r;
@@ -49,17 +53,14 @@ static json_t *json_row(const struct history_row *row)
 static int make_room(struct found *found)
 {
 	size_t room = found->room ? 2 * found->room : 16;
-	json_t **callers;
-	uint64_t *opened;
+	struct found_caller *callers;
 
 	if (found->n < found->room)
 		return 0;
 	callers = reallocarray(found->callers, room, sizeof(*callers));
-	found->callers = callers ? callers : found->callers;
-	opened = reallocarray(found->opened, room, sizeof(*opened));
-	found->opened = opened ? opened : found->opened;
-	if (!callers || !opened)
+	if (!callers)
 		return -ENOMEM;
+	found->callers = callers;
 	found->room = room;
 	return 0;
 }
@@ -76,12 +77,9 @@ static void take(const struct history_row *row, void *arg)
 		found->r = -ENOMEM;
 		return;
 	}
-	for (at = found->n++; at && found->opened[at - 1] < row->opened; at--) {
+	for (at = found->n++; at && found->callers[at - 1].opened < row->opened; at--)
 		found->callers[at] = found->callers[at - 1];
-		found->opened[at] = found->opened[at - 1];
-	}
-	found->callers[at] = json;
-	found->opened[at] = row->opened;
+	found->callers[at] = (struct found_caller){json, row->opened};
 	found->sum_opened += row->opened;
 	found->sum_requests += row->requests;
 }
@@ -92,10 +90,9 @@ static json_t *json_callers(struct found *found)
 	json_t *array = json_array();
 
 	for (size_t i = 0; i < found->n; i++)
-		if (!array || json_array_append_new(array, found->callers[i]))
+		if (!array || json_array_append_new(array, found->callers[i].json))
 			found->r = -ENOMEM;
 	free(found->callers);
-	free(found->opened);
 	if (!found->r)
 		return array;
 	json_decref(array);
