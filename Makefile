@@ -39,10 +39,13 @@ OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
 .PHONY: all build
 all: $(BUILD)/whocalls
 
+# What is only built, on all processors, if make was not told otherwise. Tests run one after the other.
+JOBS = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
+
 # The same, after installing what is missing.
 build:
 	$(Q)scripts/deps.sh build
-	$(Q)$(MAKE) --no-print-directory all
+	$(Q)$(MAKE) --no-print-directory $(JOBS) all
 
 .DELETE_ON_ERROR:
 
@@ -85,7 +88,7 @@ arm64:
 	$(Q)scripts/deps.sh build arm64
 	$(Q)root=$$(scripts/arm64-root.sh) && \
 	export PKG_CONFIG_SYSROOT_DIR=$$root PKG_CONFIG_LIBDIR=$$root/usr/lib/aarch64-linux-gnu/pkgconfig && \
-	$(MAKE) --no-print-directory BUILD=$(BUILD)/arm64 ARCH=arm64 \
+	$(MAKE) --no-print-directory $(JOBS) BUILD=$(BUILD)/arm64 ARCH=arm64 \
 		LDFLAGS=-Wl,-rpath-link,$$root/usr/lib/aarch64-linux-gnu \
 		CC="aarch64-linux-gnu-gcc --sysroot=$$root" test-programs
 
@@ -118,7 +121,12 @@ $(API): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/api/*.c))
 .PHONY: test test-unit test-cli test-node test-api test-verdict-short test-programs
 test:
 	$(Q)scripts/deps.sh build test
+	$(Q)$(MAKE) --no-print-directory $(JOBS) test-build
 	$(Q)$(MAKE) --no-print-directory --keep-going test-unit test-cli test-node test-api test-verdict-short
+
+.PHONY: test-build
+test-build: test-programs $(TESTS) $(API)
+	@:
 
 test-programs: $(BUILD)/whocalls $(LOAD)
 	@:
@@ -154,7 +162,7 @@ test-verdict-short-matrix: test-programs
 	$(Q)WHOCALLS=$(abspath $(BUILD)/whocalls) LOAD=$(abspath $(LOAD)) scripts/run-bats.sh tests/verdict --filter-tags short
 
 test-verdict-short-random: test-programs
-	$(Q)WHOCALLS=$(abspath $(BUILD)/whocalls) LOAD=$(abspath $(LOAD)) RUNS=$${RUNS:-12} tests/verdict/random.sh
+	$(Q)WHOCALLS=$(abspath $(BUILD)/whocalls) LOAD=$(abspath $(LOAD)) RUNS=$${RUNS:-6} tests/verdict/random.sh
 
 # The same tests with the address, leak and undefined-behaviour sanitizers. Their reports go to files, so that none is
 # lost with a process whose status or standard error no test looks at. Without those of what the kernel side alone does.
@@ -168,9 +176,10 @@ test-sanitizers:
 	$(Q)mkdir -p $(REPORTS)
 	$(Q)chmod 1777 $(REPORTS)
 	$(Q)export ASAN_OPTIONS=detect_leaks=1:log_path=$(REPORTS)/report UBSAN_OPTIONS=print_stacktrace=1; \
-	$(MAKE) --no-print-directory --keep-going BUILD=build/sanitizers CFLAGS='-O1 -g -fno-omit-frame-pointer' \
-		SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined' \
-		NODE_OPTIONS='--filter-tags !kernel-side' test-unit test-cli test-node test-api; status=$$?; \
+	sanitized() { $(MAKE) --no-print-directory BUILD=build/sanitizers CFLAGS='-O1 -g -fno-omit-frame-pointer' \
+		SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined' "$$@"; }; \
+	sanitized $(JOBS) test-build && \
+	sanitized --keep-going NODE_OPTIONS='--filter-tags !kernel-side' test-unit test-cli test-node test-api; status=$$?; \
 	cat $(REPORTS)/* 2>/dev/null && echo "sanitizers: 0 passed, $$(ls $(REPORTS) | wc -l) failed, 0 skipped" && status=1; \
 	exit $$status
 
@@ -212,7 +221,7 @@ FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz-*.c))
 .PHONY: fuzz $(FUZZERS:%=run-%)
 fuzz:
 	$(Q)scripts/deps.sh build check
-	$(Q)$(MAKE) --no-print-directory --keep-going BUILD=build/fuzz CC=$(CLANG) CFLAGS='-O1 -g' \
+	$(Q)$(MAKE) --no-print-directory $(JOBS) --keep-going BUILD=build/fuzz CC=$(CLANG) CFLAGS='-O1 -g' \
 		SANITIZE='-fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=undefined' \
 		$(FUZZERS:%=run-%)
 	@echo "fuzz: $(words $(FUZZERS)) passed, 0 failed, 0 skipped"
