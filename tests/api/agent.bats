@@ -110,6 +110,45 @@ one_service() {
   caller_is app-1 opened=33
 }
 
+@test "agent: a Service that joins another's pod counts from then on, in its history, too" {
+  one_service
+  agent_start
+  client_run before c --to 100.96.0.2 --connections 30
+  agent_callers core/web
+  caller_is app-1 opened=30
+  api_slice core other "$PORT" 0
+  api_service core other uid-2 80 true
+  agent_wait '[.targets[] | select(.target == "core/other") | .endpoints.watched] == [1]'
+  agent_callers core/other
+  same callers "$(caller_number true)" 0
+  client_run after c --to 100.96.0.2 --connections 4
+  agent_callers core/other
+  caller_is app-1 opened=4
+  agent_callers core/web
+  caller_is app-1 opened=34
+  agent_since core/other 1h
+  since_is app-1 connections.opened 4
+  agent_since core/web 1h
+  since_is app-1 connections.opened 34
+}
+
+@test "agent: a pod that comes after its Service is counted once in the history" {
+  # shellcheck disable=SC2046 # words
+  api_start $(api_objects) --pods 40
+  api_service core web uid-1 80 true
+  server_start s
+  agent_start
+  agent_since core/web 1h
+  api_slice core web "$PORT" 0
+  agent_wait '[.targets[].endpoints.watched] == [1]'
+  client_run calls c --to 100.96.0.2 --connections 5
+  agent_since core/web 1h
+  since_is app-1 connections.opened 5
+  client_run more c --to 100.96.0.2 --connections 2
+  agent_since core/web 1h
+  since_is app-1 connections.opened 7
+}
+
 @test "agent: --all-services, and of one namespace, and by labels" {
   one_service
   api_service core plain uid-2 80

@@ -227,12 +227,14 @@ token() {
   AGENT_AT=100.96.0.1:9435
   agent_start --listen :9435
   status() {
-    in_pod login curl -sk -o /dev/null -w '%{http_code}' "$@" "https://$AGENT_AT/metrics"
+    in_pod login curl -sk -o /dev/null -w '%{http_code}' "$@" "https://$AGENT_AT${PAGE:-/metrics}"
   }
   same "no token" "$(status)" 401
   same "not a token" "$(status -H 'Authorization: Bearer nonsense')" 401
   same "not allowed" "$(status -H "Authorization: Bearer $bad")" 403
   same "allowed" "$(status -H "Authorization: Bearer $good")" 200
+  same "not allowed, what others may" "$(PAGE=/api/v1/targets status -H "Authorization: Bearer $bad")" 403
+  same "allowed, that too" "$(PAGE=/api/v1/targets status -H "Authorization: Bearer $good")" 200
   same "health needs none" "$(in_pod login curl -sk -o /dev/null -w '%{http_code}' "https://$AGENT_AT/healthz")" 200
   kubectl delete clusterrolebinding prometheus-reads >/dev/null
 }

@@ -298,7 +298,7 @@ static void hostile(struct server *server, unsigned int i)
 static void test_hundred(void **state)
 {
 	struct http_limits limits = {.connections = 64,
-				     .per_address = 12,
+				     .per_address = 11,
 				     .requests_per_second = 20,
 				     .head_seconds = 1,
 				     .answer_seconds = 1};
@@ -317,6 +317,23 @@ static void test_hundred(void **state)
 	assert_int_equal(http_counts(server->http).connections +
 				 http_counts(server->http).refused_connections,
 			 102);
+	server_close(server);
+}
+
+/* All places that others may have are taken: who comes from this machine's own address, to which
+ * it came, is served all the same. */
+static void test_own_places(void **state)
+{
+	struct server *server =
+		server_plain((struct http_limits){.connections = 16, .per_address = 16});
+	struct peer *own;
+
+	(void)state;
+	for (int i = 0; i < 14; i++)
+		assert_true(taken(server, connect_from(server, "127.0.0.2")));
+	assert_false(taken(server, connect_from(server, "127.0.0.3")));
+	own = connect_from(server, "127.0.0.1");
+	assert_int_equal(ask_for(server, own, "/"), 200);
 	server_close(server);
 }
 
@@ -370,6 +387,7 @@ int main(void)
 		cmocka_unit_test(test_answer_seconds),
 		cmocka_unit_test(test_answers_bytes),
 		cmocka_unit_test(test_hundred),
+		cmocka_unit_test(test_own_places),
 		cmocka_unit_test(test_broken),
 	};
 

@@ -73,6 +73,21 @@ static void report(struct fixture *f)
 	assert_int_equal(watch_reports(&f->pool, &capture), 0);
 }
 
+/* Clients 0 and 1 have opened so many at place 0, and the times are client 0's. */
+static void refresh(struct fixture *f, uint64_t a, uint64_t b, const struct histograms *times)
+{
+	struct caller_key key = {.peer = {0, 0, 0xffff, 100}};
+
+	watch_begin_refresh(&f->pool);
+	counted(f, 0, 0, a);
+	if (b)
+		counted(f, 0, 1, b);
+	watch_end_refresh(&f->pool);
+	watch_begin_times(&f->pool);
+	assert_int_equal(watch_set_times(&f->pool, &key, times), 0);
+	report(f);
+}
+
 static uint64_t opened_by(const struct watched *watched, const char *workload)
 {
 	for (size_t i = 0; i < watched->report.n_callers; i++)
@@ -107,8 +122,47 @@ static void two_services_over_the_same_pods(void **state)
 	assert_int_equal(opened_by(f.api, "a"), 12);
 	assert_int_equal(f.web->report.refused, 2);
 	assert_int_equal(f.api->report.refused, 3);
-	/* since when it has been counted, whoever asked for it */
-	assert_int_equal(f.api->report.start_ns, 20);
+	assert_int_equal(f.web->report.start_ns, 20);
+	assert_int_equal(f.api->report.start_ns, 30);
+	watch_deinit(&f.pool);
+}
+
+/* What came before is not its own, neither counts nor times. */
+static void a_service_that_joins_counts_from_then_on(void **state)
+{
+	struct histograms times = {};
+	struct fixture f;
+	struct times read;
+	size_t fresh;
+
+	(void)state;
+	make(&f);
+	comes(&f, f.web, 0, 80, 20, &fresh);
+	assert_false(watch_joined(&f.pool));
+	times.bucket[OPEN_TIME][5] = 5;
+	refresh(&f, 5, 0, &times);
+	assert_int_equal(f.web->report.opened, 5);
+	comes(&f, f.api, 0, 80, 30, &fresh);
+	assert_true(watch_joined(&f.pool));
+	refresh(&f, 5, 0, &times);
+	assert_false(watch_joined(&f.pool));
+	assert_int_equal(f.web->report.opened, 5);
+	assert_int_equal(f.api->report.opened, 0);
+	assert_int_equal(f.api->report.n_callers, 0);
+	assert_int_equal(f.api->report.start_ns, 30);
+	times.bucket[OPEN_TIME][5] = 8;
+	refresh(&f, 8, 4, &times);
+	assert_int_equal(f.web->report.opened, 12);
+	assert_int_equal(f.api->report.opened, 7);
+	assert_int_equal(opened_by(f.api, "a"), 3);
+	assert_int_equal(opened_by(f.api, "b"), 4);
+	assert_true(caller_times(&f.api->report.callers[1], OPEN_TIME, &read));
+	assert_int_equal(read.samples, 3);
+	/* gone with who joined */
+	watch_down(&f.pool, f.api, 0, 40);
+	watch_remove(&f.pool, f.api);
+	refresh(&f, 9, 4, &times);
+	assert_int_equal(f.web->report.opened, 13);
 	watch_deinit(&f.pool);
 }
 
@@ -324,6 +378,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(two_services_over_the_same_pods),
+		cmocka_unit_test(a_service_that_joins_counts_from_then_on),
 		cmocka_unit_test(an_endpoint_goes_when_its_last_service_does),
 		cmocka_unit_test(those_on_other_nodes_are_listed),
 		cmocka_unit_test(the_same_address_of_another_pod_is_another_endpoint),

@@ -6,11 +6,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <uthash.h>
+
+#include "ledger-parts.h"
+#include "times.h"
+
+/* What a caller had done at an endpoint before a target joined those that have it. */
+struct watch_base {
+	struct caller_key key;
+	struct caller_counts counts;
+	struct histograms *times; /* NULL: none */
+	UT_hash_handle hh;
+};
+
 /* Who has an endpoint of the pool, and as which of its own. It stays when the endpoint has gone:
  * what was counted there is still read. */
 struct watch_user {
 	struct watched *watched;
 	uint32_t place;
+	bool joins; /* the next refresh tells its base */
+	struct watch_base *base;
 	struct watch_user *next;
 };
 
@@ -33,6 +48,19 @@ static void free_watched(struct watched *watched)
 	free(watched);
 }
 
+static void free_user(struct watch_user *user)
+{
+	struct watch_base *base = user->base, *next;
+
+	HASH_CLEAR(hh, user->base);
+	for (; base; base = next) {
+		next = base->hh.next;
+		free(base->times);
+		free(base);
+	}
+	free(user);
+}
+
 static void drop_users(struct watch_pool *pool, size_t place, const struct watched *watched)
 {
 	struct watch_user **at = &pool->users[place];
@@ -45,7 +73,8 @@ static void drop_users(struct watch_pool *pool, size_t place, const struct watch
 			continue;
 		}
 		*at = user->next;
-		free(user);
+		pool->joined -= user->joins;
+		free_user(user);
 	}
 }
 
@@ -77,6 +106,9 @@ struct watched *watch_add(struct watch_pool *pool, const char *namespace, const 
 	watched->uid = strdup(uid);
 	watched->ledger = ledger_new(pool->max_callers);
 	watched->began = now;
+	watched->report.target = &watched->target;
+	watched->report.start_ns = now;
+	watched->report.end_ns = now;
 	if (asprintf(&watched->target.text, "svc/%s in %s", name, namespace) < 0)
 		watched->target.text = NULL;
 	if (!watched->namespace || !watched->name || !watched->uid || !watched->ledger ||
@@ -183,14 +215,16 @@ static size_t add_to_pool(struct watch_pool *pool, const struct watch_up *up, ui
 	return place;
 }
 
-static int use(struct watch_pool *pool, size_t place, struct watched *watched, size_t own)
+static int use(struct watch_pool *pool, size_t place, struct watched *watched, size_t own,
+	       bool joins)
 {
 	struct watch_user *user = malloc(sizeof(*user));
 
 	if (!user)
 		return -ENOMEM;
-	*user = (struct watch_user){watched, (uint32_t)own, pool->users[place]};
+	*user = (struct watch_user){watched, (uint32_t)own, joins, NULL, pool->users[place]};
 	pool->users[place] = user;
+	pool->joined += joins;
 	return 0;
 }
 
@@ -209,6 +243,9 @@ static size_t add_endpoint(struct watch_pool *pool, struct watched *watched,
 		watched->target.endpoints[had->place].until = 0;
 		return had->place;
 	}
+	/* caller_key.endpoint */
+	if (own >= UINT16_MAX)
+		return WATCHED_NONE;
 	if (make_room((void **)&watched->places, own, sizeof(*watched->places)) ||
 	    target_append(&watched->target, &up->address, up->port, up->pod))
 		return WATCHED_NONE;
@@ -219,13 +256,14 @@ static size_t add_endpoint(struct watch_pool *pool, struct watched *watched,
 		return own;
 	if (place == WATCHED_NONE)
 		place = *fresh = add_to_pool(pool, up, now);
-	if (place == WATCHED_NONE || use(pool, place, watched, own)) {
+	if (place == WATCHED_NONE ||
+	    use(pool, place, watched, own, *fresh == WATCHED_NONE && pool->counting)) {
 		/* it is on the list, and not watched */
 		endpoint->since = endpoint->until = now;
 		return own;
 	}
 	watched->places[own] = place;
-	endpoint->since = pool->target.endpoints[place].since;
+	endpoint->since = now;
 	endpoint->here = pool->target.endpoints[place].here;
 	return own;
 }
@@ -240,6 +278,11 @@ size_t watch_up(struct watch_pool *pool, struct watched *watched, const struct w
 	if (up->pod && !copy.pod)
 		return WATCHED_NONE;
 	return add_endpoint(pool, watched, &copy, now, fresh);
+}
+
+bool watch_joined(const struct watch_pool *pool)
+{
+	return pool->joined;
 }
 
 static bool is_used(const struct watch_pool *pool, size_t place)
@@ -273,7 +316,7 @@ void watch_settle(struct watch_pool *pool)
 			struct endpoint *own = &user->watched->target.endpoints[user->place];
 
 			own->here = endpoint->here;
-			if (!own->until)
+			if (!own->until && endpoint->since > own->since)
 				own->since = endpoint->since;
 		}
 	}
@@ -281,16 +324,63 @@ void watch_settle(struct watch_pool *pool)
 
 /* --- counts --- */
 
+static struct watch_user *users_at(const struct watch_pool *pool, size_t place)
+{
+	return place < pool->target.n_endpoints ? pool->users[place] : NULL;
+}
+
 void watch_begin_refresh(struct watch_pool *pool)
 {
 	for (struct watched *w = pool->first; w; w = w->next)
 		ledger_begin_refresh(w->ledger);
 }
 
-static const struct watch_user *users_of(const struct watch_pool *pool,
-					 const struct caller_key *key)
+static struct watch_user *users_of(const struct watch_pool *pool, const struct caller_key *key)
 {
-	return key->endpoint < pool->target.n_endpoints ? pool->users[key->endpoint] : NULL;
+	return users_at(pool, key->endpoint);
+}
+
+static struct watch_base *base_of(const struct watch_user *user, const struct caller_key *key)
+{
+	struct watch_base *base;
+
+	HASH_FIND(hh, user->base, key, sizeof(*key), base);
+	return base;
+}
+
+/* What a target that joins is not to count. 0 or -ENOMEM. */
+static int set_base(struct watch_user *user, const struct caller_key *key,
+		    const struct caller_counts *counts)
+{
+	struct watch_base *base = base_of(user, key);
+
+	if (!base) {
+		base = calloc(1, sizeof(*base));
+		if (!base)
+			return -ENOMEM;
+		base->key = *key;
+		HASH_ADD(hh, user->base, key, sizeof(base->key), base);
+	}
+	base->counts = *counts;
+	return 0;
+}
+
+static int update_one(struct watch_user *user, const struct caller_key *key,
+		      const struct caller_counts *counts, const struct who *who)
+{
+	const struct watch_base *base = base_of(user, key);
+	struct caller_key own = *key;
+	struct caller_counts since;
+
+	own.endpoint = (__u16)user->place;
+	if (!counts)
+		return user->joins ? 0 : ledger_update(user->watched->ledger, &own, NULL, who);
+	if (user->joins)
+		return set_base(user, key, counts);
+	if (!base)
+		return ledger_update(user->watched->ledger, &own, counts, who);
+	since = counts_since(counts, &base->counts);
+	return counts_any(&since) ? ledger_update(user->watched->ledger, &own, &since, who) : 0;
 }
 
 int watch_update(struct watch_pool *pool, const struct caller_key *key,
@@ -298,18 +388,14 @@ int watch_update(struct watch_pool *pool, const struct caller_key *key,
 {
 	int r = 0;
 
-	for (const struct watch_user *user = users_of(pool, key); user && r != -ENOMEM;
-	     user = user->next) {
-		struct caller_key own = *key;
-
-		own.endpoint = (__u16)user->place;
-		r = ledger_update(user->watched->ledger, &own, counts, who);
-	}
+	for (struct watch_user *user = users_of(pool, key); user && r != -ENOMEM; user = user->next)
+		r = update_one(user, key, counts, who);
 	return r == -ENOMEM ? r : 0;
 }
 
 void watch_end_refresh(struct watch_pool *pool)
 {
+	pool->counting = true;
 	for (struct watched *w = pool->first; w; w = w->next)
 		ledger_end_refresh(w->ledger);
 }
@@ -345,53 +431,113 @@ void watch_begin_times(struct watch_pool *pool)
 		ledger_begin_times(w->ledger);
 }
 
+static int set_times(struct watch_user *user, const struct caller_key *key,
+		     const struct histograms *times, struct histograms *scratch)
+{
+	struct watch_base *base = base_of(user, key);
+	struct caller_key own = *key;
+
+	own.endpoint = (__u16)user->place;
+	if (user->joins && base) {
+		if (!base->times)
+			base->times = malloc(sizeof(*base->times));
+		if (!base->times)
+			return -ENOMEM;
+		*base->times = *times;
+		return 0;
+	}
+	if (base && base->times) {
+		times_since(scratch, times, base->times);
+		times = scratch;
+	}
+	return ledger_set_times(user->watched->ledger, &own, times);
+}
+
 int watch_set_times(struct watch_pool *pool, const struct caller_key *key,
 		    const struct histograms *times)
 {
+	struct histograms scratch;
 	int r = 0;
 
-	for (const struct watch_user *user = users_of(pool, key); user && r != -ENOMEM;
-	     user = user->next) {
-		struct caller_key own = *key;
-
-		own.endpoint = (__u16)user->place;
-		r = ledger_set_times(user->watched->ledger, &own, times);
-	}
+	for (struct watch_user *user = users_of(pool, key); user && r != -ENOMEM; user = user->next)
+		r = set_times(user, key, times, &scratch);
 	return r == -ENOMEM ? r : 0;
+}
+
+/* Whoever joined has its base now. */
+static void end_joins(struct watch_pool *pool)
+{
+	for (size_t i = 0; pool->joined && i < pool->target.n_endpoints; i++)
+		for (struct watch_user *user = pool->users[i]; user; user = user->next) {
+			pool->joined -= user->joins;
+			user->joins = false;
+		}
 }
 
 /* --- reports --- */
 
-static int take_servers(const struct watch_pool *pool, struct watched *watched,
-			const struct report *capture)
+/* All targets' listeners, or servers, in turn: first how many each has, then they themselves. */
+static void take_listening(const struct watch_pool *pool, const struct report *capture, bool count)
+{
+	for (size_t i = 0; i < capture->n_listening; i++)
+		for (struct watch_user *user = users_at(pool, capture->listening[i].endpoint); user;
+		     user = user->next) {
+			struct watched *watched = user->watched;
+			size_t at = watched->report.n_listening++;
+
+			if (count)
+				continue;
+			watched->listening[at] = capture->listening[i];
+			watched->listening[at].endpoint = user->place;
+		}
+}
+
+static void take_serving(const struct watch_pool *pool, const struct report *capture, bool count)
+{
+	for (size_t i = 0; i < capture->n_serving; i++)
+		for (struct watch_user *user = users_at(pool, capture->serving[i].endpoint); user;
+		     user = user->next) {
+			struct watched *watched = user->watched;
+			size_t at = watched->report.n_serving++;
+
+			if (count)
+				continue;
+			watched->serving[at] = capture->serving[i];
+			watched->serving[at].endpoint = user->place;
+		}
+}
+
+/* Of one target, as many as were counted; then none are in it yet. */
+static int make_servers(struct watched *watched)
 {
 	struct report *report = &watched->report;
-	const struct watch_user *user;
 
 	free(watched->listening);
 	free(watched->serving);
-	watched->listening = calloc(capture->n_listening + 1, sizeof(*watched->listening));
-	watched->serving = calloc(capture->n_serving + 1, sizeof(*watched->serving));
+	watched->listening = calloc(report->n_listening + 1, sizeof(*watched->listening));
+	watched->serving = calloc(report->n_serving + 1, sizeof(*watched->serving));
 	report->listening = watched->listening;
 	report->serving = watched->serving;
 	report->n_listening = 0;
 	report->n_serving = 0;
-	if (!watched->listening || !watched->serving)
-		return -ENOMEM;
-	for (size_t i = 0; i < capture->n_listening; i++) {
-		user = user_of(pool, watched, capture->listening[i].endpoint);
-		if (!user)
-			continue;
-		watched->listening[report->n_listening] = capture->listening[i];
-		watched->listening[report->n_listening++].endpoint = user->place;
-	}
-	for (size_t i = 0; i < capture->n_serving; i++) {
-		user = user_of(pool, watched, capture->serving[i].endpoint);
-		if (!user)
-			continue;
-		watched->serving[report->n_serving] = capture->serving[i];
-		watched->serving[report->n_serving++].endpoint = user->place;
-	}
+	return watched->listening && watched->serving ? 0 : -ENOMEM;
+}
+
+static int take_servers(struct watch_pool *pool, const struct report *capture)
+{
+	int r = 0;
+
+	for (struct watched *w = pool->first; w; w = w->next)
+		w->report.n_listening = w->report.n_serving = 0;
+	take_listening(pool, capture, true);
+	take_serving(pool, capture, true);
+	for (struct watched *w = pool->first; w; w = w->next)
+		if (make_servers(w))
+			r = -ENOMEM;
+	if (r)
+		return r;
+	take_listening(pool, capture, false);
+	take_serving(pool, capture, false);
 	return 0;
 }
 
@@ -407,8 +553,7 @@ static uint64_t start_of(const struct watched *watched)
 	return start == UINT64_MAX ? watched->began : start;
 }
 
-static int make_report(const struct watch_pool *pool, struct watched *watched,
-		       const struct report *capture)
+static int make_report(struct watched *watched, const struct report *capture)
 {
 	struct report *report = &watched->report;
 	int r;
@@ -423,9 +568,9 @@ static int make_report(const struct watch_pool *pool, struct watched *watched,
 	report->losses = capture->losses;
 	report->notes = capture->notes;
 	report->n_notes = capture->n_notes;
-	r = take_servers(pool, watched, capture);
-	if (!r)
-		r = report_group(report, watched->ledger);
+	/* whose it was is not known: it can be this one's */
+	report->unattributed_drops = capture->unattributed_drops;
+	r = report_group(report, watched->ledger);
 	if (r)
 		return r;
 	report->opened = report->attributed + report->unattributed;
@@ -440,9 +585,10 @@ static int make_report(const struct watch_pool *pool, struct watched *watched,
 
 int watch_reports(struct watch_pool *pool, const struct report *capture)
 {
-	int r = 0;
+	int r = take_servers(pool, capture);
 
+	end_joins(pool);
 	for (struct watched *w = pool->first; w && !r; w = w->next)
-		r = make_report(pool, w, capture);
+		r = make_report(w, capture);
 	return r;
 }

@@ -36,8 +36,8 @@ struct watched {
 	/* for those who watch, who set them: */
 	uint32_t not_watched_codes;
 	int64_t remembered; /* until when, ns since 1970; 0: not yet */
+	uint64_t began;     /* watch_add(); no two of one Service are the same */
 	/* private: */
-	uint64_t began;
 	struct ledger *ledger;
 	size_t *places; /* of each endpoint: its place in the pool, or WATCHED_NONE */
 	struct listening *listening;
@@ -56,13 +56,16 @@ struct watch_pool {
 	size_t n;
 	/* private: */
 	struct watch_user **users; /* of each endpoint of the pool, a list */
+	bool counting;             /* there was a refresh */
+	size_t joined;
 	struct pod_names *pods;
 	struct watched *last;
 };
 
 void watch_deinit(struct watch_pool *pool);
 
-/* One more; the pool's. `now`: CLOCK_MONOTONIC ns, and so below. NULL: no memory. */
+/* One more; the pool's. Its report is empty, but can be looked at. `now`: CLOCK_MONOTONIC ns, and
+ * so below. NULL: no memory. */
 struct watched *watch_add(struct watch_pool *pool, const char *namespace, const char *name,
 			  const char *uid, uint64_t now);
 /* Its endpoints have gone down before. */
@@ -78,11 +81,18 @@ struct watch_up {
 };
 
 /*
- * An endpoint has come. Its place in watched->target, or WATCHED_NONE: no memory. *fresh: the place
- * in the pool that the capture is to watch now; WATCHED_NONE: it does already, or it is not ours.
+ * An endpoint has come. Its place in watched->target, or WATCHED_NONE: no memory, or no number
+ * left. *fresh: the place in the pool that the capture is to watch now; WATCHED_NONE: it does
+ * already, or it is not ours.
+ *
+ * Where it does already, since another target has it, what was counted there before is not this
+ * one's: after watch_joined() the next refresh, which is due at once, tells how much that is.
  */
 size_t watch_up(struct watch_pool *pool, struct watched *watched, const struct watch_up *up,
 		uint64_t now, size_t *fresh);
+
+/* Whether anything waits for that refresh. */
+bool watch_joined(const struct watch_pool *pool);
 
 /* It has gone, by its place in watched->target. Returns the place in the pool that nobody needs any
  * more, or WATCHED_NONE. */

@@ -14,10 +14,6 @@
 #include "agent.h"
 #include "parse.h"
 
-/* Looking at the counts for those who ask takes this part of the time at most: in between they get
- * what was seen last. */
-#define COST_PART 10
-
 #define JSON "application/json"
 
 /* A sentence. */
@@ -69,14 +65,15 @@ static void answer_health(struct agent *agent, struct http_request *request)
 	say(request, 200, "ok\n");
 }
 
+/* Why is for those who have a token, and for the log. */
 static void answer_ready(struct agent *agent, struct http_request *request)
 {
-	struct kube_trouble trouble;
+	struct kube_trouble trouble = {.text = "the API has not told them yet"};
 
+	if (!agent->options.listens_beyond)
+		kube_troubles(agent->kube, &trouble, 1);
 	if (!agent->capture)
-		say(request, 503, "not ready: the Services are not known yet%s%s\n",
-		    kube_troubles(agent->kube, &trouble, 1) ? ": " : "",
-		    kube_troubles(agent->kube, &trouble, 1) ? trouble.text : "");
+		say(request, 503, "not ready: the Services are not known: %s\n", trouble.text);
 	else if (!capture_intact(agent->capture))
 		say(request, 503, "not ready: a BPF program was detached by somebody else\n");
 	else
@@ -138,8 +135,9 @@ static void answer_since(struct agent *agent, struct http_request *request,
 	}
 	r = begin(&out);
 	if (!r)
-		r = agent_remember(agent);
-	question.now = watched->remembered;
+		r = agent_remember(agent, agent_age(agent));
+	/* 0: it has come since all were */
+	question.now = watched->remembered ? watched->remembered : realtime_ns();
 	if (!r)
 		r = json_history(out.file, agent->history, &question);
 	end(&out, request, JSON, r);
@@ -177,6 +175,14 @@ static void answer_callers(struct agent *agent, struct http_request *request)
 
 /* --- all of them --- */
 
+#define NO_PAGE                                                                                    \
+	"there is no such page; there are /metrics, /api/v1/targets, "                             \
+	"/api/v1/callers?target=NAMESPACE/SERVICE, /healthz and /readyz\n"
+
+/* What is asked of the API is whether they may get this and the path: everybody who has a token may
+ * get what begins with /api/ (the ClusterRole system:discovery). /metrics is as every other one. */
+#define OWN "/whocalls"
+
 static const struct page {
 	const char *path;
 	/* needs the capture, and what it has counted until now; and is not for everybody */
@@ -201,9 +207,7 @@ static void answer(struct agent *agent, struct http_request *request, const stru
 	int r;
 
 	if (!page) {
-		say(request, 404,
-		    "there is no such page; there are /metrics, /api/v1/targets, "
-		    "/api/v1/callers?target=NAMESPACE/SERVICE, /healthz and /readyz\n");
+		say(request, 404, NO_PAGE);
 		return;
 	}
 	if (page->counts && !agent->capture) {
@@ -212,7 +216,7 @@ static void answer(struct agent *agent, struct http_request *request, const stru
 		    "more\n");
 		return;
 	}
-	r = page->counts ? agent_refresh(agent, agent->refresh_cost * COST_PART) : 0;
+	r = page->counts ? agent_refresh(agent, agent_age(agent)) : 0;
 	if (r)
 		say(request, 500, "reading the counts from the kernel: %s\n", strerror(-r));
 	else
@@ -241,7 +245,9 @@ static void reviewed(void *arg, enum kube_review_answer is, const char *why)
 		say(question->request, 403, "%s\n", why);
 		break;
 	default:
-		say(question->request, 503, "%s\n", why);
+		/* why is in the log, and not for everybody */
+		say(question->request, 503,
+		    "the Kubernetes API can't be asked now who you are; the agent's log tells why\n");
 		break;
 	}
 	free(question);
@@ -253,6 +259,7 @@ void agent_ask(struct http_request *request, void *arg)
 {
 	struct agent *agent = arg;
 	const struct page *page = find_page(http_path(request));
+	char path[KUBE_REVIEW_PATH_MAX];
 	struct question *question;
 
 	if (!agent->options.listens_beyond || (page && !page->counts)) {
@@ -265,6 +272,12 @@ void agent_ask(struct http_request *request, void *arg)
 		return;
 	}
 	*question = (struct question){agent, request, page};
-	kube_review_ask(agent->review, http_header(request, "Authorization"), http_path(request),
-			reviewed, question);
+	if (snprintf(path, sizeof(path), "%s%s", !strcmp(http_path(request), "/metrics") ? "" : OWN,
+		     http_path(request)) >= (int)sizeof(path)) {
+		free(question);
+		say(request, 404, NO_PAGE);
+		return;
+	}
+	kube_review_ask(agent->review, http_header(request, "Authorization"), path, reviewed,
+			question);
 }

@@ -111,40 +111,67 @@ static uint64_t causes_since(const struct agent *agent, const struct watched *wa
 
 /* --- taking --- */
 
-/* `now`: ns since 1970, when the report was made. */
-static int remember(struct agent *agent, struct watched *watched, int64_t now)
+/* The history knows a ledger by when it began, which a report's start is not: that moves when the
+ * first endpoint comes. What has no room in it is known not to be complete. `now`: ns since 1970,
+ * when the report was made. */
+static void remember(struct agent *agent, struct watched *watched, int64_t now, uint64_t causes)
 {
 	const struct history_target target = agent_history_target(watched);
-	const struct report *report = &watched->report;
+	struct report report = watched->report;
 	struct span span = {watched->remembered, now};
-	uint64_t start = report->start_ns;
-	int r = history_take(agent->history, &target, report, history_minute(now));
+	uint64_t start = report.start_ns;
 
+	report.start_ns = watched->began;
+	if (history_take(agent->history, &target, &report, history_minute(now)))
+		return;
 	if (!span.since)
-		span.since = now - (int64_t)(report->end_ns - start);
-	else if (now - span.since < (int64_t)(report->end_ns - start))
-		start = report->end_ns - (uint64_t)(now > span.since ? now - span.since : 0);
+		span.since = now - (int64_t)(report.end_ns - start);
+	else
+		start = report.end_ns - (uint64_t)(now > span.since ? now - span.since : 0);
 	watched->remembered = now;
-	return r ? r
-		 : history_covered(agent->history, &target, span,
-				   causes_since(agent, watched, start));
+	history_covered(agent->history, &target, span,
+			causes | causes_since(agent, watched, start));
 }
 
-int agent_remember(struct agent *agent)
+/* Of callers for whom there was no room in the kernel: it can be of any target. */
+static uint64_t unattributed(const struct agent *agent)
 {
-	int r = agent_refresh(agent, 0), one;
-	int64_t now = realtime_ns() - (int64_t)(monotonic_ns() - agent->report.end_ns);
+	const struct caller_counts *others = &agent->report.others.counts;
 
+	return others->opened + others->refused + others->stray + others->pending;
+}
+
+/* The time of day as of the last refresh. */
+static int64_t refreshed_at(const struct agent *agent)
+{
+	return realtime_ns() - (int64_t)(monotonic_ns() - agent->report.end_ns);
+}
+
+int agent_remember(struct agent *agent, uint64_t age)
+{
+	uint64_t sum, causes = 0;
+	int64_t now;
+	int r;
+
+	if (agent->remembered && monotonic_ns() - agent->remembered < age)
+		return 0;
+	r = agent_refresh(agent, 0);
 	if (r)
 		return r;
+	now = refreshed_at(agent);
+	sum = unattributed(agent);
+	if (sum != agent->unattributed)
+		causes = UINT64_C(1) << REASON_MISCOUNTED;
+	agent->unattributed = sum;
 	history_clock(agent->history, now, agent->report.end_ns);
-	for (struct watched *w = agent->pool.first; w; w = w->next) {
-		one = remember(agent, w, now);
-		/* what had no room is not complete, and known not to be */
-		if (one == -ENOMEM)
-			r = one;
-	}
-	return r;
+	for (struct watched *w = agent->pool.first; w; w = w->next)
+		remember(agent, w, now, causes);
+	agent->remembered = agent->report.end_ns;
+	/* they stand against the minutes that they were in, and no others */
+	agent->stalls += agent->heartbeat.n + agent->heartbeat.more;
+	agent->heartbeat.n = 0;
+	agent->heartbeat.more = 0;
+	return 0;
 }
 
 void agent_save(struct agent *agent)
@@ -165,16 +192,22 @@ void agent_history_tick(struct agent *agent)
 	if (minute == agent->minute || (now % MINUTE < MINUTE - BEFORE_END && !missed))
 		return;
 	agent->minute = missed ? minute - 1 : minute;
-	if (!agent_remember(agent))
+	if (!agent_remember(agent, 0))
 		agent_save(agent);
 }
 
 void agent_forget(struct agent *agent, struct watched *watched)
 {
 	const struct history_target target = agent_history_target(watched);
+	int64_t now;
 
 	if (!agent->capture)
 		return;
-	agent_remember(agent);
+	/* many may go at once */
+	if (!agent_refresh(agent, agent_age(agent))) {
+		now = refreshed_at(agent);
+		history_clock(agent->history, now, agent->report.end_ns);
+		remember(agent, watched, now, 0);
+	}
 	history_ended(agent->history, &target, history_minute(realtime_ns()));
 }

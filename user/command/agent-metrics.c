@@ -50,7 +50,7 @@ static size_t own_values(const struct agent *agent, struct metrics_value values[
 		 .help = "Times in which the agent did not run for over a second: the kernel "
 			 "counted on.",
 		 .counter = true,
-		 .value = agent->heartbeat.n + agent->heartbeat.more},
+		 .value = agent->stalls + agent->heartbeat.n + agent->heartbeat.more},
 		{.name = "whocalls_api_requests",
 		 .help = "Requests to the Kubernetes API.",
 		 .counter = true,

@@ -7,6 +7,8 @@
 
 /* Sweeps may take this part of the time: 1/200. */
 #define COST_PART 200
+/* ... and so much for those who ask. */
+#define ASKED_PART 10
 
 /* An address is named as of the last connection, or attempt, from it: it may be another pod's by
  * now. */
@@ -69,6 +71,11 @@ static int read_all(struct agent *agent)
 		r = capture_times(agent->capture, take_times, agent);
 	}
 	return r;
+}
+
+uint64_t agent_age(const struct agent *agent)
+{
+	return agent->refresh_cost * ASKED_PART;
 }
 
 int agent_refresh(struct agent *agent, uint64_t age)

@@ -13,6 +13,8 @@ static void *watch_service(void *arg, const struct kube_service_name *name)
 {
 	struct agent *agent = arg;
 
+	/* whoever asks for it sees it */
+	agent->report.end_ns = 0;
 	return watch_add(&agent->pool, name->namespace, name->name, name->uid, monotonic_ns());
 }
 
@@ -29,6 +31,9 @@ static bool is_ours(const struct agent *agent, const struct kube_endpoint *endpo
 {
 	const char *node = endpoint->pod ? endpoint->pod->node : endpoint->node;
 
+	/* until the nodes are known the host's name need not be this one's */
+	if (!agent->options.node && !kube_synced(agent->kube))
+		return true;
 	return !node || !*node || !strcmp(node, kube_node(agent->kube));
 }
 
@@ -46,6 +51,9 @@ static uint32_t up(void *arg, void *service, const struct kube_endpoint *endpoin
 
 	if (place == WATCHED_NONE)
 		agent->unwatched++;
+	/* what was counted there before is not its own: how much that is must be known now */
+	if (agent->capture && watch_joined(&agent->pool))
+		agent_refresh(agent, 0);
 	if (fresh == WATCHED_NONE || !agent->capture)
 		return place == WATCHED_NONE ? UINT32_MAX : (uint32_t)place;
 	if (capture_endpoint_add(agent->capture, fresh)) {

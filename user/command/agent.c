@@ -188,8 +188,10 @@ static void say_trouble(struct agent *agent, struct waits *waits, uint64_t now)
 
 	if (now < agent->started + SAY_NS)
 		return;
-	if (!kube_troubles(agent->kube, &trouble, 1) && agent->capture)
-		trouble.text = "";
+	if (!kube_troubles(agent->kube, &trouble, 1) && agent->capture) {
+		trouble.text = kube_review_trouble(agent->review, &trouble.since);
+		trouble.text = trouble.text ? trouble.text : "";
+	}
 	if (!strncmp(waits->said, trouble.text, sizeof(waits->said) - 1))
 		return;
 	snprintf(waits->said, sizeof(waits->said), "%s", trouble.text);
@@ -303,6 +305,8 @@ static int loop(struct agent *agent, struct waits *waits)
 	}
 	for (until = monotonic_ns() + DRAIN_NS; !r && !http_drain(agent->http);) {
 		r = wait_once(agent, waits, &ends);
+		if (agent->capture)
+			capture_poll(agent->capture, take_event, agent);
 		if (monotonic_ns() > until)
 			break;
 	}
@@ -354,7 +358,7 @@ static int run(struct agent *agent)
 	r = open_waits(&waits, agent);
 	if (!r)
 		r = loop(agent, &waits);
-	if (!r && agent->capture && !agent_remember(agent))
+	if (!r && agent->capture && !agent_remember(agent, 0))
 		agent_save(agent);
 	if (waits.epoll >= 0)
 		close(waits.epoll);

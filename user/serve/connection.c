@@ -95,6 +95,9 @@ bool connection_shaking(const struct http *http)
 	return false;
 }
 
+/* An eighth of all places. */
+#define KEPT_PART 8
+
 /* In IPv6 form, as each address of this program. */
 static struct in6_addr in6_of(const struct sockaddr *address)
 {
@@ -113,12 +116,35 @@ static bool is_loopback(const struct in6_addr *address)
 	       (IN6_IS_ADDR_V4MAPPED(address) && address->s6_addr[12] == 127);
 }
 
+/* It is from this machine: it came from the address that it came to. */
+static bool is_own(int fd, const struct in6_addr *address)
+{
+	struct sockaddr_storage own;
+	socklen_t length = sizeof(own);
+	struct in6_addr in6;
+
+	if (getsockname(fd, (struct sockaddr *)&own, &length))
+		return false;
+	in6 = in6_of((const struct sockaddr *)&own);
+	return IN6_ARE_ADDR_EQUAL(&in6, address);
+}
+
+/* Some places are for this machine alone: the kubelet must be heard when all others are taken. */
+static bool has_place(const struct http *http, int fd, const struct in6_addr *address)
+{
+	unsigned int kept = http->limits.connections / KEPT_PART;
+
+	if (http->counts.open + kept < http->limits.connections)
+		return true;
+	return http->counts.open < http->limits.connections && is_own(fd, address);
+}
+
 static struct http_connection *connection_new(struct http *http, int fd,
 					      const struct in6_addr *address)
 {
 	struct http_connection *connection;
 
-	if (http->counts.open >= http->limits.connections)
+	if (!has_place(http, fd, address))
 		return NULL;
 	connection = calloc(1, sizeof(*connection));
 	if (!connection)

@@ -21,7 +21,9 @@ struct http_request; /* one question, from http_options.ask() until http_answer(
 
 /* 0: the default */
 struct http_limits {
-	unsigned int connections; /* at once, in all (64); one more is reset */
+	/* At once, in all (64); one more is reset. An eighth is for those from this machine's own
+	 * addresses alone, which the kubelet's probes are. */
+	unsigned int connections;
 	unsigned int per_address; /* of those, from one address (16); one more is reset */
 	/* Of one address, averaged, with a burst of as many (20); more: 429 with Retry-After, and
 	 * the connection is closed. Twice as many may connect; more are reset. So neither requests
