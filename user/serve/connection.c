@@ -119,7 +119,7 @@ static bool is_loopback(const struct in6_addr *address)
 /* It is from this machine: it came from the address that it came to. */
 static bool is_own(int fd, const struct in6_addr *address)
 {
-	struct sockaddr_storage own;
+	struct sockaddr_storage own = {0};
 	socklen_t length = sizeof(own);
 	struct in6_addr in6;
 
