@@ -122,9 +122,10 @@ $(API): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/api/*.c))
 test:
 	$(Q)scripts/deps.sh build test
 	$(Q)$(MAKE) --no-print-directory $(JOBS) test-build
-	$(Q)$(MAKE) --no-print-directory --keep-going test-unit test-cli test-node test-api test-verdict-short
+	$(Q)$(MAKE) --no-print-directory --keep-going NODE_OPTIONS='--filter-tags !kernel-side' \
+		test-unit test-cli test-node test-api test-verdict-short
 
-.PHONY: test-build
+.PHONY: test-build test-turns
 test-build: test-programs $(TESTS) $(API)
 	@:
 
@@ -139,6 +140,11 @@ test-cli: test-programs
 
 test-node: test-programs
 	$(Q)WHOCALLS=$(abspath $(BUILD)/whocalls) LOAD=$(abspath $(LOAD)) scripts/run-bats.sh tests/node $(NODE_OPTIONS)
+
+# What a turn is, and servers that others wrote: the kernel side's, and not part of the newcomer's.
+test-turns:
+	$(Q)scripts/deps.sh build test
+	$(Q)$(MAKE) --no-print-directory NODE_OPTIONS='--filter-tags kernel-side' test-node
 
 test-api: test-programs $(API)
 	$(Q)WHOCALLS=$(abspath $(BUILD)/whocalls) LOAD=$(abspath $(LOAD)) API=$(abspath $(API)) \
