@@ -6,7 +6,7 @@
 #   KERNELS='6.1 7.x'  only these
 #   HOOKS=kretprobe    only these accept hooks
 #   FILTER=REGEX       only the tests whose name matches, on every hook
-#   FULL=1             all tests on every hook, not only on the best of each kernel
+#   FULL=1             all tests on every hook of each kernel
 #   VERDICT=1          the fault matrix of tests/verdict, too, on the best hook of each kernel: minutes more for each
 #   GUESTS=2           how many at a time; each takes one processor and 1 GiB
 #   BURST=5000         connections of the test that makes 200,000; emulated, that many take minutes
@@ -34,7 +34,7 @@ child() { # COMMAND...
 files=(tests/kernels/*.bats tests/node/*.bats)
 [ -z "${VERDICT-}" ] || files+=(tests/verdict/*.bats)
 # but for what is the same on every kernel, and what needs programs that no guest has
-mapfile -t all_groups < <(basename -s .bats "${files[@]}" | grep -vxE 'turns|servers')
+mapfile -t all_groups < <(basename -s .bats "${files[@]}" | grep -vxE 'turns|servers|pods')
 declare -A suites tests hooks known=()
 kernels=()
 while read -r kernel from which list; do
@@ -85,11 +85,17 @@ groups_of() { # KERNEL HOOK
   done
 }
 
+# On the kernels in between kretprobe stands for what is not the best hook.
+runs() { # KERNEL HOOK
+  [[ -n ${HOOKS-}${FULL-} || ${tests[$1]} == all || $2 == kretprobe ]] || is_best "$@"
+}
+
 # The longest first, so that nothing long is left for the end.
 jobs=() lesser=()
 for kernel in "${kernels[@]}"; do
   for hook in ${hooks[$kernel]}; do
     [[ " ${HOOKS:-$hook} " == *" $hook "* ]] || continue
+    runs "$kernel" "$hook" || continue
     if is_best "$kernel" "$hook"; then jobs+=("$kernel $hook"); else lesser+=("$kernel $hook"); fi
   done
 done
