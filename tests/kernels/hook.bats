@@ -42,7 +42,7 @@ wanted() {
 }
 
 probes() { # of the tracers that run, by the kernel's own list
-  grep -c '^r4096:whocalls/whocalls_accept_' /sys/kernel/tracing/kprobe_events || true
+  grep -c '^r4096:whocalls/whocalls_inet_csk_accept_' /sys/kernel/tracing/kprobe_events || true
 }
 
 @test "kretprobe: threads that wait in accept() have an instance each" {
