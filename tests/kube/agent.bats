@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # The agent: Services of a real API server that come, change and go; network namespaces play the pods of its node.
-# shellcheck disable=SC2016
+# shellcheck disable=SC2016,SC2034
 
 load lib.sh
 load ../api/agent.sh

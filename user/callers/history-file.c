@@ -131,7 +131,6 @@ static void damaged_if(struct reading *reading, bool condition)
 	reading->in.bad |= condition;
 }
 
-
 static void read_identity(struct reading *reading)
 {
 	char kind[NAME_ROOM], namespace[NAME_ROOM], name[NAME_ROOM], process[NAME_ROOM],

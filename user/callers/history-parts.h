@@ -9,7 +9,7 @@
 
 #define NAME_MAX_BYTES 255 /* names of Kubernetes have 253 at most (RFC 1123) */
 #define NAME_ROOM ((size_t)NAME_MAX_BYTES + 1)
-#define NONE UINT32_MAX    /* no record */
+#define NONE UINT32_MAX /* no record */
 /* The last minutes of which int64_t has the nanoseconds are in the year 2262; and 28 bits are
  * enough. */
 #define MINUTE_MAX 153000000U
