@@ -55,12 +55,13 @@ service() {
 }
 
 # endpoints_wait NAMESPACE SERVICE APP ENDPOINTS. Slices of an earlier Service of that name may be there still, with the
-# port of another test.
+# port of another test; and where the API server was away in the test before, the controllers come back to it only after a
+# pause, which grows to half a minute.
 endpoints_wait() {
   local owner
   owner=$(kubectl -n "$1" get service "$2" -o jsonpath='{.metadata.uid}')
   wait_for "[[ \$(kubectl -n $1 get endpointslices -l kubernetes.io/service-name=$2 -o json | jq -c '
-    [(.items | all(.metadata.ownerReferences[0].uid == \"$owner\")), ([.items[].endpoints[]?] | length)]') == \"[true,$4]\" ]]" 30
+    [(.items | all(.metadata.ownerReferences[0].uid == \"$owner\")), ([.items[].endpoints[]?] | length)]') == \"[true,$4]\" ]]" 120
 }
 
 # kube_clean: no pod is left of what this test made; for the teardown of a test with fake pods.
