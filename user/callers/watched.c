@@ -191,11 +191,16 @@ static size_t find_in_pool(const struct watch_pool *pool, const struct watch_up 
 	return WATCHED_NONE;
 }
 
+static struct watch_user *users_at(const struct watch_pool *pool, size_t place)
+{
+	return place < pool->target.n_endpoints ? pool->users[place] : NULL;
+}
+
 /* Of one that this target has had before. */
 static struct watch_user *user_of(const struct watch_pool *pool, const struct watched *watched,
 				  size_t place)
 {
-	struct watch_user *user = place < pool->target.n_endpoints ? pool->users[place] : NULL;
+	struct watch_user *user = users_at(pool, place);
 
 	while (user && user->watched != watched)
 		user = user->next;
@@ -324,20 +329,10 @@ void watch_settle(struct watch_pool *pool)
 
 /* --- counts --- */
 
-static struct watch_user *users_at(const struct watch_pool *pool, size_t place)
-{
-	return place < pool->target.n_endpoints ? pool->users[place] : NULL;
-}
-
 void watch_begin_refresh(struct watch_pool *pool)
 {
 	for (struct watched *w = pool->first; w; w = w->next)
 		ledger_begin_refresh(w->ledger);
-}
-
-static struct watch_user *users_of(const struct watch_pool *pool, const struct caller_key *key)
-{
-	return users_at(pool, key->endpoint);
 }
 
 static struct watch_base *base_of(const struct watch_user *user, const struct caller_key *key)
@@ -388,7 +383,8 @@ int watch_update(struct watch_pool *pool, const struct caller_key *key,
 {
 	int r = 0;
 
-	for (struct watch_user *user = users_of(pool, key); user && r != -ENOMEM; user = user->next)
+	for (struct watch_user *user = users_at(pool, key->endpoint); user && r != -ENOMEM;
+	     user = user->next)
 		r = update_one(user, key, counts, who);
 	return r == -ENOMEM ? r : 0;
 }
@@ -408,21 +404,13 @@ void watch_clear_open(struct watch_pool *pool)
 
 void watch_add_open(struct watch_pool *pool, const struct connection *connection)
 {
-	for (const struct watch_user *user = users_of(pool, &connection->key); user;
+	for (const struct watch_user *user = users_at(pool, connection->key.endpoint); user;
 	     user = user->next) {
 		struct connection own = *connection;
 
 		own.key.endpoint = (__u16)user->place;
 		ledger_add_open(user->watched->ledger, &own, user->watched->report.start_ns);
 	}
-}
-
-bool watch_times_due(const struct watch_pool *pool)
-{
-	for (const struct watched *w = pool->first; w; w = w->next)
-		if (ledger_times_due(w->ledger))
-			return true;
-	return false;
 }
 
 void watch_begin_times(struct watch_pool *pool)
@@ -459,7 +447,8 @@ int watch_set_times(struct watch_pool *pool, const struct caller_key *key,
 	struct histograms scratch;
 	int r = 0;
 
-	for (struct watch_user *user = users_of(pool, key); user && r != -ENOMEM; user = user->next)
+	for (struct watch_user *user = users_at(pool, key->endpoint); user && r != -ENOMEM;
+	     user = user->next)
 		r = set_times(user, key, times, &scratch);
 	return r == -ENOMEM ? r : 0;
 }

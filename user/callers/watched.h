@@ -8,7 +8,7 @@
  *	watch_update() for each caller of the capture's
  *	watch_end_refresh()
  *	watch_clear_open(), watch_add_open() for each open connection
- *	if watch_times_due(), or times are to be shown: watch_begin_times(), watch_set_times()
+ *	watch_begin_times(), watch_set_times() for each of the capture's histograms
  *	watch_reports()
  */
 #ifndef CALLERS_WATCHED_H
@@ -108,7 +108,6 @@ int watch_update(struct watch_pool *pool, const struct caller_key *key,
 void watch_end_refresh(struct watch_pool *pool);
 void watch_clear_open(struct watch_pool *pool);
 void watch_add_open(struct watch_pool *pool, const struct connection *connection);
-bool watch_times_due(const struct watch_pool *pool);
 void watch_begin_times(struct watch_pool *pool);
 int watch_set_times(struct watch_pool *pool, const struct caller_key *key,
 		    const struct histograms *times);

@@ -51,14 +51,6 @@ struct history_target agent_history_target(const struct watched *watched)
 
 /* --- what stands against QUIET --- */
 
-static bool any_went(const struct watched *watched, uint64_t start)
-{
-	for (size_t i = 0; i < watched->target.n_endpoints; i++)
-		if (watched->target.endpoints[i].until > start)
-			return true;
-	return false;
-}
-
 /* That all of a window was told the API is asked when somebody wants to know. */
 static void make_facts(struct facts *facts, const struct agent *agent,
 		       const struct watched *watched, uint64_t start, uint64_t end)
@@ -76,7 +68,7 @@ static void make_facts(struct facts *facts, const struct agent *agent,
 			  .unconfirmed = "",
 			  .intact = capture_intact(agent->capture),
 			  .own_pid_namespace = sweep_own_pids()}};
-	facts_blind(facts, agent->kube, start, end, any_went(watched, start));
+	facts_blind(facts, agent->kube, &watched->target, start, end);
 }
 
 /* By the rules of the verdict, as if nobody had called from `start` until now: bits of enum

@@ -10,16 +10,10 @@
 /* ... and so much for those who ask. */
 #define ASKED_PART 10
 
-/* An address is named as of the last connection, or attempt, from it: it may be another pod's by
- * now. */
 static int take_caller(const struct caller_key *key, const struct caller_counts *counts, void *arg)
 {
 	struct agent *agent = arg;
-	uint64_t last = counts->last_opened > counts->last_attempt ? counts->last_opened
-								   : counts->last_attempt;
-	struct who who =
-		names_find(agent->names, key,
-			   (int64_t)(last ? last : monotonic_ns()) + agent->report.realtime_offset);
+	struct who who = names_find_last(agent->names, key, counts);
 
 	return watch_update(&agent->pool, key, counts, &who);
 }

@@ -27,7 +27,6 @@
 #define DRAIN_NS (3 * SECOND / 2)
 /* After this time it is said what is waited for, and each time that changes. */
 #define SAY_NS (2 * SECOND)
-#define KUBELET_PORT 10250
 /* Room for endpoints, in all its time. */
 #define MAX_ENDPOINTS 65535
 
@@ -116,13 +115,6 @@ static int prepare(struct agent *agent)
 	return agent->names && agent->memory && agent->review ? 0 : fail(EX_OSERR, "out of memory");
 }
 
-static uint16_t kubelet_port(const struct agent *agent)
-{
-	uint16_t port = kube_kubelet_port(agent->kube);
-
-	return port ? port : KUBELET_PORT;
-}
-
 /* The Services are known: from here on all is counted. 0 or -errno, after a message. */
 static int begin(struct agent *agent, const struct waits *waits)
 {
@@ -135,7 +127,7 @@ static int begin(struct agent *agent, const struct waits *waits)
 		.more_endpoints = n < MAX_ENDPOINTS ? (uint32_t)(MAX_ENDPOINTS - n) : 0,
 		.dialled = agent->dialled,
 		.n_dialled = agent->n_dialled,
-		.kubelet_port = kubelet_port(agent),
+		.kubelet_port = cluster_kubelet_port(agent->kube),
 		.btf = agent->options.btf,
 		.accept_hook = agent->options.accept_hook,
 		.verbose = agent->options.verbose,
@@ -206,7 +198,7 @@ static void say_trouble(struct agent *agent, struct waits *waits, uint64_t now)
 
 static int follow_kubelet(struct agent *agent)
 {
-	uint16_t port = kubelet_port(agent);
+	uint16_t port = cluster_kubelet_port(agent->kube);
 
 	if (port == agent->kubelet_port)
 		return 0;

@@ -14,6 +14,7 @@
 #define WAIT_S 30
 /* After this time it is said what is waited for. */
 #define SAY_S 2
+#define KUBELET_PORT 10250
 /* So long the first picture waits for names. */
 #define NAMES_S 2
 
@@ -193,6 +194,13 @@ int cluster_open(struct cluster *cluster, const struct options *options, struct 
 		return r == -ENOMEM ? EX_OSERR : EX_USAGE;
 	}
 	return cluster->follows ? wait_for_target(cluster) : -1;
+}
+
+uint16_t cluster_kubelet_port(const struct kube *kube)
+{
+	uint16_t port = kube ? kube_kubelet_port(kube) : 0;
+
+	return port ? port : KUBELET_PORT;
 }
 
 void cluster_attach(struct cluster *cluster, struct capture *capture, bool say)

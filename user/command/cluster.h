@@ -41,6 +41,10 @@ int cluster_open(struct cluster *cluster, const struct options *options, struct 
  */
 int cluster_config(const struct options *options, bool needed, struct kube_config **config);
 
+/* The port of this node's kubelet; the usual one as long as its own object does not tell it. `kube`
+ * may be NULL. */
+uint16_t cluster_kubelet_port(const struct kube *kube);
+
 /* From now on endpoints that come and go are told to the capture, and, if `say`, on standard error.
  */
 void cluster_attach(struct cluster *cluster, struct capture *capture, bool say);

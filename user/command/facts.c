@@ -55,20 +55,21 @@ static void add_unwatched(struct facts *facts, const struct session *session)
 /* --- what the API did not tell --- */
 
 /* What was dropped from the target in the window may have run on. */
-static bool any_went(const struct session *session)
+static bool any_went(const struct target *target, uint64_t start_ns)
 {
-	for (size_t i = 0; i < session->target.n_endpoints; i++)
-		if (session->target.endpoints[i].until > session->report.start_ns)
+	for (size_t i = 0; i < target->n_endpoints; i++)
+		if (target->endpoints[i].until > start_ns)
 			return true;
 	return false;
 }
 
-void facts_blind(struct facts *facts, const struct kube *kube, uint64_t start_ns, uint64_t end_ns,
-		 bool went)
+void facts_blind(struct facts *facts, const struct kube *kube, const struct target *target,
+		 uint64_t start_ns, uint64_t end_ns)
 {
 	/* of two watches of what tells the endpoints, and of the pods */
 	struct kube_blind all[3 * GAPS_MAX];
 	size_t n = kube_blind(kube, all, sizeof(all) / sizeof(all[0]));
+	bool went = any_went(target, start_ns);
 
 	for (size_t i = 0; i < n; i++) {
 		struct blind *blind = &facts->blind[facts->facts.n_blind];
@@ -99,7 +100,8 @@ static void add_confirmation(struct facts *facts, const struct session *session)
 	enum kube_confirmed confirmed = kube_confirmed(session->cluster.kube, &why);
 
 	facts->facts.confirmed = confirmed == KUBE_CONFIRM_DONE || confirmed == KUBE_CONFIRM_COPY ||
-				 (confirmed == KUBE_CONFIRM_BUT_ENDS && !any_went(session));
+				 (confirmed == KUBE_CONFIRM_BUT_ENDS &&
+				  !any_went(&session->target, session->report.start_ns));
 	facts->facts.unconfirmed = confirmed == KUBE_CONFIRM_NONE ? "it was not asked" : why;
 }
 
@@ -122,6 +124,6 @@ void facts_make(struct facts *facts, const struct session *session)
 		return;
 	add_unwatched(facts, session);
 	add_confirmation(facts, session);
-	facts_blind(facts, session->cluster.kube, session->report.start_ns, session->report.end_ns,
-		    any_went(session));
+	facts_blind(facts, session->cluster.kube, &session->target, session->report.start_ns,
+		    session->report.end_ns);
 }

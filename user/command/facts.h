@@ -17,12 +17,12 @@ struct facts {
 unsigned int facts_unwatched(uint32_t codes);
 
 /*
- * Fills in facts->blind, and what tells of it, for a window of CLOCK_MONOTONIC ns. `went`: an
- * endpoint has gone in it, so that it matters whether its pod had ended. Of what the API told late
- * in the end facts->confirmed says.
+ * Fills in facts->blind, and what tells of it, for a window of CLOCK_MONOTONIC ns. Where an
+ * endpoint of the target has gone in it, it matters whether its pod had ended. Of what the API told
+ * late in the end facts->confirmed says.
  */
-void facts_blind(struct facts *facts, const struct kube *kube, uint64_t start_ns, uint64_t end_ns,
-		 bool went);
+void facts_blind(struct facts *facts, const struct kube *kube, const struct target *target,
+		 uint64_t start_ns, uint64_t end_ns);
 
 /* After session_finish(). `*facts` must not be moved, and the session outlive it. */
 void facts_make(struct facts *facts, const struct session *session);

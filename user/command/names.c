@@ -8,6 +8,7 @@
 
 #include "../capture/cgroup.h"
 #include "../capture/sweep.h"
+#include "../kube/clock.h"
 
 /* Cgroups remembered at most; of what comes then no path is known. They are kept to the end: the
  * ledger's rows point to them. */
@@ -134,4 +135,14 @@ struct who names_find(struct names *names, const struct caller_key *key, int64_t
 	who = who_decide(&evidence);
 	who.ignored = ignore_find(names->ignore, key, &who);
 	return who;
+}
+
+struct who names_find_last(struct names *names, const struct caller_key *key,
+			   const struct caller_counts *counts)
+{
+	uint64_t last = counts->last_opened > counts->last_attempt ? counts->last_opened
+								   : counts->last_attempt;
+
+	return names_find(names, key,
+			  (int64_t)(last ? last : monotonic_ns()) + names->realtime_offset);
 }

@@ -26,4 +26,9 @@ void names_free(struct names *names);
  */
 struct who names_find(struct names *names, const struct caller_key *key, int64_t when);
 
+/* Who a caller is that has these counts: an address is named as of the last connection, or attempt,
+ * from it, since it may be another pod's by now. */
+struct who names_find_last(struct names *names, const struct caller_key *key,
+			   const struct caller_counts *counts);
+
 #endif

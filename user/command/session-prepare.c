@@ -12,7 +12,6 @@
 #include "loop.h"
 #include "session.h"
 
-#define KUBELET_PORT 10250
 /* Room for endpoints that come while it runs. */
 #define MORE_ENDPOINTS 4096
 
@@ -111,14 +110,6 @@ static int make_target(struct session *session)
 	return session->options.target ? target_of_pods(session) : target_of_addresses(session);
 }
 
-/* What the node's own object says of it comes later, maybe. */
-static uint16_t kubelet_port(const struct session *session)
-{
-	uint16_t port = session->cluster.kube ? kube_kubelet_port(session->cluster.kube) : 0;
-
-	return port ? port : KUBELET_PORT;
-}
-
 static int open_capture(struct session *session)
 {
 	const struct cluster *cluster = &session->cluster;
@@ -170,6 +161,6 @@ int session_prepare(struct session *session)
 	session->ledger = ledger_new(session->options.max_callers);
 	if (!session->names || !session->ledger)
 		return session_fail(session, EX_OSERR, "out of memory");
-	session->kubelet_port = kubelet_port(session);
+	session->kubelet_port = cluster_kubelet_port(session->cluster.kube);
 	return open_capture(session);
 }

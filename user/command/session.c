@@ -24,16 +24,10 @@
 
 /* --- the ledger's refresh --- */
 
-/* An address is named as of the last connection, or attempt, from it: it may be another pod's by
- * now. */
 static int take_caller(const struct caller_key *key, const struct caller_counts *counts, void *arg)
 {
 	struct session *session = arg;
-	uint64_t last = counts->last_opened > counts->last_attempt ? counts->last_opened
-								   : counts->last_attempt;
-	struct who who = names_find(session->names, key,
-				    (int64_t)(last ? last : monotonic_ns()) +
-					    session->report.realtime_offset);
+	struct who who = names_find_last(session->names, key, counts);
 	int r = ledger_update(session->ledger, key, counts, &who);
 
 	return r == -ENOMEM ? r : 0;

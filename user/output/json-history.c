@@ -105,7 +105,6 @@ int json_history(FILE *file, const struct history *history, const struct history
 	struct history_window window = {.start = since};
 	struct found found = {};
 	json_t *document;
-	int r = 0;
 
 	history_window(history, &question->target, since, question->now, &window);
 	history_since(history, &question->target, since, take, &found);
@@ -119,11 +118,5 @@ int json_history(FILE *file, const struct history *history, const struct history
 		json_minute(history_reaches(history, &question->target)), "callers",
 		json_callers(&found), "totals", "opened", (json_int_t)found.sum_opened, "requests",
 		(json_int_t)found.sum_requests);
-	if (!document)
-		return -ENOMEM;
-	if (json_dumpf(document, file, JSON_INDENT(2)))
-		r = -EIO;
-	json_decref(document);
-	fputc('\n', file);
-	return ferror(file) ? -EIO : r;
+	return json_write(file, document);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "json-parts.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,6 +79,18 @@ json_t *json_number_or_null(uint64_t number)
 json_t *json_seconds(uint64_t ns)
 {
 	return json_real(ns / 1e9);
+}
+
+int json_write(FILE *file, json_t *document)
+{
+	int r;
+
+	if (!document)
+		return -ENOMEM;
+	r = json_dumpf(document, file, JSON_INDENT(2)) ? -EIO : 0;
+	json_decref(document);
+	fputc('\n', file);
+	return ferror(file) ? -EIO : r;
 }
 
 json_t *json_real_time(int64_t ns)

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <jansson.h>
 
@@ -24,6 +25,10 @@ json_t *json_counted(bool counted, uint64_t n);
 json_t *json_seconds(uint64_t ns);
 /* Of CLOCK_MONOTONIC; null for 0. */
 json_t *json_time(const struct report *report, uint64_t ns);
+/* Writes a document, indented and with a newline at its end, and drops it. NULL: there was no
+ * memory for it. 0, -ENOMEM or -EIO. */
+int json_write(FILE *file, json_t *document);
+
 /* Of ns since 1970; null for 0. */
 json_t *json_real_time(int64_t ns);
 json_t *json_address(const struct address *address);

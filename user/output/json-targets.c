@@ -64,11 +64,5 @@ int json_targets(FILE *file, const struct watch_pool *pool, const struct report 
 	document =
 		json_pack("{s:s, s:o, s:o, s:o}", "schema", "whocalls/v1", "node", json_name(node),
 			  "time", json_time(capture, capture->end_ns), "targets", targets);
-	if (!document)
-		return -ENOMEM;
-	if (json_dumpf(document, file, JSON_INDENT(2)))
-		r = -EIO;
-	json_decref(document);
-	fputc('\n', file);
-	return ferror(file) ? -EIO : r;
+	return json_write(file, document);
 }
