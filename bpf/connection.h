@@ -298,7 +298,7 @@ static __always_inline void connection_closed(struct tcp_sock *tp, __u64 cookie)
 	error = tp->SK(sk_err);
 	received = less(payload_received(tp), c->base_received);
 	sent = less(payload_sent(tp), c->base_sent);
-	turn_end(&c->turn, tp);
+	turn_end(c, tp);
 	turn_over(c);
 	if (!(c->flags & CONNECTION_OLD))
 		times_count(c, OPEN_TIME, now - c->opened);

@@ -171,7 +171,7 @@ int snapshot(struct bpf_iter__tcp *ctx)
 		return 0;
 	}
 	sweep_read(c, tp, now);
-	turn_swept(&c->turn, tp);
+	turn_swept(c, tp);
 	if (!c->waiting && connection_accepted(c, cookie))
 		COUNT(accept_told);
 	return 0;

@@ -109,30 +109,68 @@ static __always_inline void turn_sent_up_to(struct turn *turn, __u32 sent)
 		turn->sent = sent;
 }
 
+/* How long the last turn took, from its read to the last write; 0: it goes on, or isn't known. */
+static __always_inline __u64 turn_took(const struct turn *turn)
+{
+	__u64 began = turn->began, written = turn->written;
+
+	if (!began || turn->turns & TURN_OPEN || written <= began ||
+	    turn->untimed == (__u32)turn_requests(turn))
+		return 0;
+	return written - began;
+}
+
+/* The last turn is over: the next begins, or the connection ends. */
+static __always_inline void turn_over(struct connection *c)
+{
+	__u64 took = turn_took(&c->turn);
+
+	if (took)
+		times_count(c, RESPONSE_TIME, took);
+}
+
+/*
+ * A turn was answered, of which one hook has told nothing: its times aren't known. If it is the
+ * beginning that was not told, the turn before is over.
+ */
+static __always_inline bool turn_found(struct connection *c, __u64 turns)
+{
+	struct turn *turn = &c->turn;
+	__u64 took = turn_took(turn);
+
+	if (!turn_answered(turn, turns))
+		return false;
+	turn->untimed = (__u32)turn_requests(turn);
+	COUNT(turns_found);
+	if (took)
+		times_count(c, RESPONSE_TIME, took);
+	return true;
+}
+
 /*
  * Something was written since, and no hook has told it. Under the socket's lock. `both`: no read is
  * on its way to be told either, so what was read and written is a turn.
  */
-static __always_inline void turn_settle(struct turn *turn, const struct turn_position *at,
+static __always_inline void turn_settle(struct connection *c, const struct turn_position *at,
 					bool both)
 {
+	struct turn *turn = &c->turn;
 	__u64 turns = turn->turns;
 	bool missed = both && after(at->read, turn->read);
 
 	if (!after(at->sent, turn->sent) || (!(turns & TURN_OPEN) && !missed))
 		return;
-	if (!turn_answered(turn, turns))
+	if (!turn_found(c, turns))
 		return;
-	turn->untimed = (__u32)turn_requests(turn);
 	if (both)
 		turn->read = at->read;
 	turn->sent = at->sent;
-	COUNT(turns_found);
 }
 
 /* Nothing of it is on its way to be told. Under the socket's lock. */
-static __always_inline void turn_end(struct turn *turn, struct tcp_sock *tp)
+static __always_inline void turn_end(struct connection *c, struct tcp_sock *tp)
 {
+	struct turn *turn = &c->turn;
 	struct turn_position at;
 
 	if (socket_mptcp(tp)) {
@@ -140,14 +178,14 @@ static __always_inline void turn_end(struct turn *turn, struct tcp_sock *tp)
 		return;
 	}
 	TURN_POSITION(&at, READ, tp);
-	turn_settle(turn, &at, true);
+	turn_settle(c, &at, true);
 }
 
 /*
  * A sweep looks at it. What waits for the peer may be in a call that has not returned: its hook
  * comes, as it may if it was sent just now. (An old kernel's sweep has no lock.)
  */
-static __always_inline void turn_swept(struct turn *turn, struct tcp_sock *tp)
+static __always_inline void turn_swept(struct connection *c, struct tcp_sock *tp)
 {
 	bool settles = !after(READ(tp, write_seq), READ(tp, snd_una)) &&
 		       (__u32)bpf_jiffies64() - tp->lsndtime > 1;
@@ -156,18 +194,7 @@ static __always_inline void turn_swept(struct turn *turn, struct tcp_sock *tp)
 	settles = false;
 #endif
 	if (settles || socket_mptcp(tp))
-		turn_end(turn, tp);
-}
-
-/* The last turn is over: the next begins, or the connection ends. */
-static __always_inline void turn_over(struct connection *c)
-{
-	const struct turn *turn = &c->turn;
-	__u64 took = turn->written - turn->began;
-
-	if (turn->began && !(turn->turns & TURN_OPEN) && turn->written > turn->began &&
-	    turn->untimed != (__u32)turn_requests(turn))
-		times_count(c, RESPONSE_TIME, took);
+		turn_end(c, tp);
 }
 
 /* Of a pointer that has a type: a load, in place of a call that reads any memory. */
@@ -199,7 +226,7 @@ static __noinline int turn_was_read(struct tcp_sock *tp)
 	if (turn->turns & TURN_OPEN && !after(at.sent, turn->sent))
 		return 0; /* more of the same request */
 	now = bpf_ktime_get_ns();
-	turn_settle(turn, &at, false);
+	turn_settle(c, &at, false);
 	turn_over(c);
 	if (after(at.sent, at.acknowledged) ||
 	    (turn->interim && turn->interim == (__u32)turn_requests(turn)))
@@ -243,11 +270,9 @@ static __always_inline void turn_more(struct connection *c, const struct turn_po
 	struct turn *turn = &c->turn;
 
 	if (after(at->read, turn->read)) {
-		if (!turn_answered(turn, turns))
+		if (!turn_found(c, turns))
 			return;
 		turn->read = at->read;
-		turn->untimed = (__u32)turn_requests(turn);
-		COUNT(turns_found);
 	} else if (!turn->began && !turn->untimed && !(c->flags & CONNECTION_OLD)) {
 		__sync_fetch_and_add(&turn->overlaps, 1);
 	}

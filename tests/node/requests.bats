@@ -13,11 +13,12 @@ load requests.sh
   caller_is one opened=3
 }
 
-# The next request may have come before the call that answers returns.
+# The next request may have come before the call that answers returns. (And threads that take turns on a processor
+# preempt each other's hooks on 7.x, so that some reads and some writes are not told.)
 @test "requests: 2,000 as fast as they go are not taken for overlapping ones" {
   talk_start
   trace_start --port "$PORT"
-  http_run one --connections 4 --requests-per-connection 500
+  http_run one --connections 8 --requests-per-connection 250
   turns_are one 2000 requests
   times_counted 2000
 }
