@@ -270,3 +270,39 @@ one_service() {
   agent_since core/web 1h
   same callers "$(jq '.callers | length' "$T/since.json")" 0
 }
+
+@test "agent: the verdict over what it remembers, of what was not watched, too" {
+  one_service
+  agent_start
+  same "not watched all the time" "$(agent_verdict core/web 2h)" UNPROVEN
+  [[ $(verdict_codes) == *tracer-stopped* ]]
+  client_run calls c --to 100.96.0.2 --connections 25
+  same "somebody called" "$(agent_verdict core/web 2h)" TRAFFIC
+  [[ $(verdict_codes) == 'connections-opened '*tracer-stopped* ]]
+  same opened "$(jq .verdict.traffic.opened "$T/verdict.json")" "$(client_count calls connections)"
+  same caller "$(jq -c '[.callers[] | [.name, .connections.opened]]' "$T/verdict.json")" '[["app-1",25]]'
+}
+
+@test "agent: questions for a verdict that make no sense; several at once; one that waits when it ends" {
+  one_service
+  agent_start
+  same "without a target" "$(agent_status '/api/v1/verdict?since=1h')" 400
+  same "without a time" "$(agent_status '/api/v1/verdict?target=core/web')" 400
+  same "no time" "$(agent_status '/api/v1/verdict?target=core/web&since=soon')" 400
+  same "no target" "$(agent_status '/api/v1/verdict?target=core/none&since=1h')" 404
+  for n in 1 2 3; do
+    background_in node "$T/asked.$n" "$T/asked.err" curl -sS "http://$AGENT_AT/api/v1/verdict?target=core/web&since=1h"
+  done
+  wait_for '[[ $(cat "$T"/asked.? | jq -s length) == 3 ]]' 40
+  same verdicts "$(cat "$T"/asked.? | jq -r .verdict.verdict | sort -u)" UNPROVEN
+  # one that waits for an API that does not answer
+  api_stop
+  background_in node "$T/last" "$T/last.err" curl -sSv -w '%{http_code}' \
+    "http://$AGENT_AT/api/v1/verdict?target=core/web&since=1h"
+  wait_for 'grep -q "^> GET" "$T/last.err"'
+  # it was read: what was asked later is answered
+  agent_get /api/v1/targets >/dev/null
+  agent_stop
+  wait_for '[[ -s $T/last ]]'
+  same "at the end" "$(tail -c 3 "$T/last")" 503
+}

@@ -45,6 +45,15 @@ agent_since() {
   agent_get "/api/v1/callers?target=$1&since=$2" >"$T/since.json"
 }
 
+# agent_verdict TARGET WHEN: into $T/verdict.json; prints which.
+agent_verdict() {
+  agent_get "/api/v1/verdict?target=$1&since=$2" >"$T/verdict.json" && jq -r .verdict.verdict "$T/verdict.json"
+}
+
+verdict_codes() {
+  jq -r '[.verdict.reasons[].code] | join(" ")' "$T/verdict.json"
+}
+
 # since_is NAME FIELD NUMBER: of the one caller of this name.
 since_is() {
   same "$1: $2" "$(jq --arg name "$1" "[.callers[] | select(.name == \$name)] | if length == 1 then .[0].$2 else length end" \

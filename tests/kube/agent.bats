@@ -207,6 +207,45 @@ LIST
   since_is login-main connections.opened 25
 }
 
+@test "the verdict over what it remembers: QUIET, UNPROVEN while the API is away, TRAFFIC" {
+  local began minute
+  story_pods
+  watch_service buffer session-service session-service-v1 1
+  server_start s
+  server_start twin
+  agent_start
+  began=$(date +%M)
+  # a window begins with a minute, and this one is not covered from there
+  same "as it has begun" "$(agent_verdict buffer/session-service 1m)" UNPROVEN
+  client_run other account --to 100.96.0.5 --connections 50
+  wait_for "[[ \$(date +%M) != $began ]]" 70
+  minute=$(date -u +%Y-%m-%dT%H:%M:00Z)
+  same "nobody called it" "$(agent_verdict buffer/session-service "$minute")" QUIET
+  same codes "$(verdict_codes)" ''
+  same confirmed "$(jq .coverage.api.confirmed "$T/verdict.json")" true
+  same endpoints "$(jq -c '[.coverage.endpoints[] | [.pod, .place, .unwatched]]' "$T/verdict.json")" \
+    '[["session-service-v1-5d4f8c7b9-aaaaa","here",null]]'
+  api_down
+  same "the API does not confirm it" "$(agent_verdict buffer/session-service "$minute")" UNPROVEN
+  [[ $(verdict_codes) == *api-unconfirmed* ]]
+  api_up
+  client_run login login --to 100.96.0.2 --connections 30
+  same "somebody called" "$(agent_verdict buffer/session-service "$minute")" TRAFFIC
+  same opened "$(jq .verdict.traffic.opened "$T/verdict.json")" "$(client_count login connections)"
+}
+
+@test "the verdict of a Service with an endpoint on another node is UNPROVEN here, by its name" {
+  story_pods
+  fake_pods <<'LIST'
+buffer session-service-v1-5d4f8c7b9-bbbbb 100.96.1.5 session-service-v1 Running 2024-01-01T00:00:00Z node-b
+LIST
+  watch_service buffer session-service session-service-v1 2
+  server_start s
+  agent_start
+  same "as it has begun" "$(agent_verdict buffer/session-service 1m)" UNPROVEN
+  jq -e 'any(.verdict.reasons[]; .code == "endpoint-on-other-node" and (.text | test("node-b")))' "$T/verdict.json"
+}
+
 # token NAMESPACE ACCOUNT: of a ServiceAccount that is made for it.
 token() {
   kubectl -n "$1" create serviceaccount "$2" >/dev/null
@@ -234,6 +273,8 @@ token() {
   same "not allowed" "$(status -H "Authorization: Bearer $bad")" 403
   same "allowed" "$(status -H "Authorization: Bearer $good")" 200
   same "not allowed, what others may" "$(PAGE=/api/v1/targets status -H "Authorization: Bearer $bad")" 403
+  same "not allowed, a verdict" \
+    "$(PAGE='/api/v1/verdict?target=a/b&since=1h' status -H "Authorization: Bearer $bad")" 403
   same "allowed, that too" "$(PAGE=/api/v1/targets status -H "Authorization: Bearer $good")" 200
   same "health needs none" "$(in_pod login curl -sk -o /dev/null -w '%{http_code}' "https://$AGENT_AT/healthz")" 200
   kubectl delete clusterrolebinding prometheus-reads >/dev/null

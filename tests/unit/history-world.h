@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../user/callers/history-verdict.h"
 #include "../../user/callers/history.h"
 
 #define WORLD_CALLERS 12
@@ -145,32 +146,45 @@ static inline struct history_window world_window(const struct world *w, uint32_t
 	return window;
 }
 
-struct judged {
-	struct tally tally;
-	bool uncertain;
+/* As of now all is well: one endpoint, which was there all the time. */
+struct world_coverage {
+	struct coverage coverage;
+	struct covered endpoint;
+	struct span always;
 };
 
-static inline void world_judge(const struct history_row *row, void *arg)
+static inline void world_well(struct world_coverage *well)
 {
-	struct judged *judged = arg;
-	struct tally tally = history_tally(row);
-
-	if (row->class == CLASS_PROBE || row->ignored)
-		return;
-	tally_add(&judged->tally, &tally);
-	judged->uncertain |= row->uncertain;
+	well->always = (struct span){0, INT64_MAX};
+	well->endpoint = (struct covered){.namespace = "buffer",
+					  .pod = "session-0",
+					  .uid = "uid-2",
+					  .node = "node-a",
+					  .port = 3000,
+					  .existed = well->always,
+					  .watched = &well->always,
+					  .n_watched = 1,
+					  .place = COVERED_HERE};
+	well->coverage = (struct coverage){.node = "node-a",
+					   .from = ENDPOINTS_FOLLOWED,
+					   .endpoints = &well->endpoint,
+					   .n_endpoints = 1,
+					   .confirmed = true,
+					   .witnesses_complete = true,
+					   .intact = true,
+					   .attempts_seen = true};
 }
 
-/* The verdict, as the agent is to make it. */
+/* The verdict, as the agent makes it. */
 static inline enum verdict_is world_verdict(const struct world *w, uint32_t since, int64_t until)
 {
-	struct history_window window = world_window(w, since, until);
-	struct judged judged = {};
+	struct world_coverage well;
+	struct traffic traffic;
+	struct verdict verdict;
 
-	history_since(w->history, &w->target, since, world_judge, &judged);
-	if (tally_any(&judged.tally) || window.dropped)
-		return VERDICT_TRAFFIC;
-	return window.covered && !judged.uncertain ? VERDICT_QUIET : VERDICT_UNPROVEN;
+	world_well(&well);
+	history_decide(w->history, &w->target, since, until, &well.coverage, &traffic, &verdict);
+	return verdict.is;
 }
 
 /* An agent that starts anew with the file of the last: nothing of its ledger is left. */

@@ -251,3 +251,25 @@ void verdict_decide(struct verdict *verdict, const struct traffic *traffic,
 			add_reason(verdict, is, VERDICT_UNPROVEN, traffic, coverage);
 	}
 }
+
+bool verdict_has(const struct verdict *verdict, enum reason_is is)
+{
+	for (size_t i = 0; i < verdict->n_reasons; i++)
+		if (verdict->reasons[i].is == is)
+			return true;
+	return false;
+}
+
+void verdict_add(struct verdict *verdict, const struct reason *reason)
+{
+	size_t at = verdict->n_reasons;
+
+	if (verdict_has(verdict, reason->is))
+		return;
+	for (; at && verdict->reasons[at - 1].is > reason->is; at--)
+		verdict->reasons[at] = verdict->reasons[at - 1];
+	verdict->reasons[at] = *reason;
+	verdict->n_reasons++;
+	if (verdict->is == VERDICT_QUIET)
+		verdict->is = reason->verdict;
+}

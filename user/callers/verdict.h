@@ -124,6 +124,10 @@ bool verdict_is_traffic(const struct traffic *traffic, const struct verdict_opti
 void verdict_decide(struct verdict *verdict, const struct traffic *traffic,
 		    const struct coverage *coverage, const struct verdict_options *options);
 
+/* One more reason for UNPROVEN, copied, in its place; unless it is there. */
+void verdict_add(struct verdict *verdict, const struct reason *reason);
+bool verdict_has(const struct verdict *verdict, enum reason_is is);
+
 /* "QUIET", "TRAFFIC", "UNPROVEN". Static. */
 const char *verdict_name(enum verdict_is is);
 /* "connections-opened", "endpoint-late" … Static. */

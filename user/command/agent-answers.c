@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What the agent answers over HTTP. */
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,57 +11,15 @@
 #include "../output/json-targets.h"
 #include "../output/json.h"
 #include "agent.h"
+#include "answer.h"
 #include "parse.h"
-
-#define JSON "application/json"
-
-/* A sentence. */
-__attribute__((format(printf, 3, 4))) static void say(struct http_request *request,
-						      unsigned int status, const char *format, ...)
-{
-	va_list args;
-	char *text;
-	int length;
-
-	va_start(args, format);
-	length = vasprintf(&text, format, args);
-	va_end(args);
-	http_answer(request, status, NULL, length < 0 ? NULL : text,
-		    length < 0 ? 0 : (size_t)length);
-}
-
-/* What is written to `file` is the answer. */
-struct answer {
-	char *body;
-	size_t length;
-	FILE *file;
-};
-
-static int begin(struct answer *answer)
-{
-	*answer = (struct answer){};
-	answer->file = open_memstream(&answer->body, &answer->length);
-	return answer->file ? 0 : -ENOMEM;
-}
-
-static void end(struct answer *answer, struct http_request *request, const char *type, int r)
-{
-	if (answer->file && fclose(answer->file) && !r)
-		r = -ENOMEM;
-	if (!r) {
-		http_answer(request, 200, type, answer->body, answer->length);
-		return;
-	}
-	free(answer->body);
-	say(request, 500, "making the answer: %s\n", strerror(-r));
-}
 
 /* --- for probes --- */
 
 static void answer_health(struct agent *agent, struct http_request *request)
 {
 	(void)agent;
-	say(request, 200, "ok\n");
+	answer_say(request, 200, "ok\n");
 }
 
 /* Why is for those who have a token, and for the log. */
@@ -73,11 +30,13 @@ static void answer_ready(struct agent *agent, struct http_request *request)
 	if (!agent->options.listens_beyond)
 		kube_troubles(agent->kube, &trouble, 1);
 	if (!agent->capture)
-		say(request, 503, "not ready: the Services are not known: %s\n", trouble.text);
+		answer_say(request, 503, "not ready: the Services are not known: %s\n",
+			   trouble.text);
 	else if (!capture_intact(agent->capture))
-		say(request, 503, "not ready: a BPF program was detached by somebody else\n");
+		answer_say(request, 503,
+			   "not ready: a BPF program was detached by somebody else\n");
 	else
-		say(request, 200, "ok\n");
+		answer_say(request, 200, "ok\n");
 }
 
 /* --- for Prometheus --- */
@@ -86,11 +45,11 @@ static void answer_metrics(struct agent *agent, struct http_request *request)
 {
 	enum metrics_format format = metrics_format_of(http_header(request, "Accept"));
 	struct answer out;
-	int r = begin(&out);
+	int r = answer_begin(&out);
 
 	if (!r)
 		r = agent_metrics(agent, out.file, format);
-	end(&out, request, metrics_content_type(format), r);
+	answer_end(&out, request, metrics_content_type(format), r);
 }
 
 /* --- for people and programs --- */
@@ -98,25 +57,46 @@ static void answer_metrics(struct agent *agent, struct http_request *request)
 static void answer_targets(struct agent *agent, struct http_request *request)
 {
 	struct answer out;
-	int r = begin(&out);
+	int r = answer_begin(&out);
 
 	if (!r)
 		r = json_targets(out.file, &agent->pool, &agent->report, kube_node(agent->kube));
-	end(&out, request, JSON, r);
+	answer_end(&out, request, ANSWER_JSON, r);
 }
 
-/* "6h", or a time as of RFC 3339. 0 and ns since 1970, or -EINVAL. */
-static int since_parse(const char *text, int64_t *since)
+/* "6h", or a time as of RFC 3339. 0 and ns since 1970; or -EINVAL, and the request is answered. */
+static int parse_since(struct http_request *request, const char *text, int64_t *since)
 {
 	const char *problem;
 	uint64_t ago;
 
-	if (!time_parse(text, since))
+	if (text && !time_parse(text, since))
 		return 0;
-	if (duration_parse(text, &ago, &problem))
+	if (!text || duration_parse(text, &ago, &problem)) {
+		answer_say(request, 400,
+			   "since when? Write for example since=30m, since=6h, or "
+			   "since=2026-11-29T06:00:00Z\n");
 		return -EINVAL;
+	}
 	*since = realtime_ns() - (int64_t)ago;
 	return 0;
+}
+
+/* NULL: there is none, and the request is answered. */
+static struct watched *find_target(const struct agent *agent, struct http_request *request)
+{
+	const char *name = http_query(request, "target");
+	struct watched *watched = name ? watch_find(&agent->pool, name) : NULL;
+
+	if (!name)
+		answer_say(request, 400,
+			   "which target? Ask for target=NAMESPACE/SERVICE; /api/v1/targets has "
+			   "them\n");
+	else if (!watched)
+		answer_say(request, 404,
+			   "there is no such target, or it is not watched; /api/v1/targets has "
+			   "those that are\n");
+	return watched;
 }
 
 static void answer_since(struct agent *agent, struct http_request *request,
@@ -127,57 +107,53 @@ static void answer_since(struct agent *agent, struct http_request *request,
 	struct answer out;
 	int r;
 
-	if (since_parse(since, &question.asked)) {
-		say(request, 400,
-		    "since when? Write for example since=30m, since=6h, or "
-		    "since=2026-11-29T06:00:00Z\n");
+	if (parse_since(request, since, &question.asked))
 		return;
-	}
-	r = begin(&out);
+	r = answer_begin(&out);
 	if (!r)
 		r = agent_remember(agent, agent_age(agent));
 	/* 0: it has come since all were */
 	question.now = watched->remembered ? watched->remembered : realtime_ns();
 	if (!r)
 		r = json_history(out.file, agent->history, &question);
-	end(&out, request, JSON, r);
+	answer_end(&out, request, ANSWER_JSON, r);
 }
 
 static void answer_callers(struct agent *agent, struct http_request *request)
 {
-	const char *name = http_query(request, "target");
-	const struct watched *watched = name ? watch_find(&agent->pool, name) : NULL;
 	const char *since = http_query(request, "since");
+	const struct watched *watched = find_target(agent, request);
 	struct answer out;
 	int r;
 
-	if (!name) {
-		say(request, 400,
-		    "which target? Ask for /api/v1/callers?target=NAMESPACE/SERVICE; "
-		    "/api/v1/targets has them\n");
+	if (!watched)
 		return;
-	}
-	if (!watched) {
-		say(request, 404,
-		    "there is no such target, or it is not watched; /api/v1/targets has those that "
-		    "are\n");
-		return;
-	}
 	if (since) {
 		answer_since(agent, request, watched, since);
 		return;
 	}
-	r = begin(&out);
+	r = answer_begin(&out);
 	if (!r)
 		r = json_report(out.file, &watched->report);
-	end(&out, request, JSON, r);
+	answer_end(&out, request, ANSWER_JSON, r);
+}
+
+/* Later: the API is asked first whether it has told all. */
+static void answer_verdict(struct agent *agent, struct http_request *request)
+{
+	const struct watched *watched = find_target(agent, request);
+	int64_t since;
+
+	if (watched && !parse_since(request, http_query(request, "since"), &since))
+		agent_verdict_ask(agent, request, watched, since);
 }
 
 /* --- all of them --- */
 
 #define NO_PAGE                                                                                    \
 	"there is no such page; there are /metrics, /api/v1/targets, "                             \
-	"/api/v1/callers?target=NAMESPACE/SERVICE, /healthz and /readyz\n"
+	"/api/v1/callers?target=NAMESPACE/SERVICE, "                                               \
+	"/api/v1/verdict?target=NAMESPACE/SERVICE&since=1h, /healthz and /readyz\n"
 
 /* What is asked of the API is whether they may get this and the path: everybody who has a token may
  * get what begins with /api/ (the ClusterRole system:discovery). /metrics is as every other one. */
@@ -191,7 +167,7 @@ static const struct page {
 } pages[] = {
 	{"/healthz", false, answer_health},        {"/readyz", false, answer_ready},
 	{"/metrics", true, answer_metrics},        {"/api/v1/targets", true, answer_targets},
-	{"/api/v1/callers", true, answer_callers},
+	{"/api/v1/callers", true, answer_callers}, {"/api/v1/verdict", true, answer_verdict},
 };
 
 static const struct page *find_page(const char *path)
@@ -207,18 +183,19 @@ static void answer(struct agent *agent, struct http_request *request, const stru
 	int r;
 
 	if (!page) {
-		say(request, 404, NO_PAGE);
+		answer_say(request, 404, NO_PAGE);
 		return;
 	}
 	if (page->counts && !agent->capture) {
-		say(request, 503,
-		    "nothing is counted yet: the API has not told the Services; /readyz tells "
-		    "more\n");
+		answer_say(
+			request, 503,
+			"nothing is counted yet: the API has not told the Services; /readyz tells "
+			"more\n");
 		return;
 	}
 	r = page->counts ? agent_refresh(agent, agent_age(agent)) : 0;
 	if (r)
-		say(request, 500, "reading the counts from the kernel: %s\n", strerror(-r));
+		answer_say(request, 500, "reading the counts from the kernel: %s\n", strerror(-r));
 	else
 		page->answer(agent, request);
 }
@@ -239,15 +216,16 @@ static void reviewed(void *arg, enum kube_review_answer is, const char *why)
 		answer(question->agent, question->request, question->page);
 		break;
 	case KUBE_REVIEW_NO_TOKEN:
-		say(question->request, 401, "%s\n", why);
+		answer_say(question->request, 401, "%s\n", why);
 		break;
 	case KUBE_REVIEW_FORBIDDEN:
-		say(question->request, 403, "%s\n", why);
+		answer_say(question->request, 403, "%s\n", why);
 		break;
 	default:
 		/* why is in the log, and not for everybody */
-		say(question->request, 503,
-		    "the Kubernetes API can't be asked now who you are; the agent's log tells why\n");
+		answer_say(
+			question->request, 503,
+			"the Kubernetes API can't be asked now who you are; the agent's log tells why\n");
 		break;
 	}
 	free(question);
@@ -268,14 +246,14 @@ void agent_ask(struct http_request *request, void *arg)
 	}
 	question = malloc(sizeof(*question));
 	if (!question) {
-		say(request, 503, "out of memory\n");
+		answer_say(request, 503, "out of memory\n");
 		return;
 	}
 	*question = (struct question){agent, request, page};
 	if (snprintf(path, sizeof(path), "%s%s", !strcmp(http_path(request), "/metrics") ? "" : OWN,
 		     http_path(request)) >= (int)sizeof(path)) {
 		free(question);
-		say(request, 404, NO_PAGE);
+		answer_say(request, 404, NO_PAGE);
 		return;
 	}
 	kube_review_ask(agent->review, http_header(request, "Authorization"), path, reviewed,

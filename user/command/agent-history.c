@@ -51,9 +51,9 @@ struct history_target agent_history_target(const struct watched *watched)
 
 /* --- what stands against QUIET --- */
 
-/* That all of a window was told the API is asked when somebody wants to know. */
-static void make_facts(struct facts *facts, const struct agent *agent,
-		       const struct watched *watched, uint64_t start, uint64_t end)
+/* Whether all of a window was told the API is asked when somebody wants to know. */
+void agent_facts(struct facts *facts, const struct agent *agent, const struct watched *watched,
+		 uint64_t start, uint64_t end)
 {
 	*facts = (struct facts){
 		.facts = {.node = kube_node(agent->kube),
@@ -87,7 +87,7 @@ static uint64_t causes_since(const struct agent *agent, const struct watched *wa
 	window.start_ns = start;
 	window.final = true;
 	if (verdict && facts) {
-		make_facts(facts, agent, watched, start, window.end_ns);
+		agent_facts(facts, agent, watched, start, window.end_ns);
 		if (!coverage_make(&coverage, &window, &facts->facts)) {
 			verdict_decide(verdict, &nobody, &coverage, &options);
 			causes = 0;

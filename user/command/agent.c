@@ -240,6 +240,7 @@ static int turn(struct agent *agent, struct waits *waits)
 	if (!r)
 		r = agent_settle(agent);
 	agent_history_tick(agent);
+	agent_verdict_turn(agent);
 	return r ? r : refresh(agent, now);
 }
 
@@ -295,6 +296,7 @@ static int loop(struct agent *agent, struct waits *waits)
 		if (!r && !ends)
 			r = turn(agent, waits);
 	}
+	agent_verdict_end(agent);
 	for (until = monotonic_ns() + DRAIN_NS; !r && !http_drain(agent->http);) {
 		r = wait_once(agent, waits, &ends);
 		if (agent->capture)
@@ -364,6 +366,7 @@ static int run(struct agent *agent)
 static void deinit(struct agent *agent)
 {
 	kube_review_free(agent->review); /* answers what waits for it */
+	agent_verdict_end(agent);
 	http_close(agent->http);
 	capture_free(agent->capture);
 	kube_close(agent->kube); /* what the pool has of it is not looked at any more */

@@ -37,8 +37,12 @@ struct agent {
 	uint64_t remembered;   /* when all targets were; 0: not yet */
 	uint64_t unattributed; /* what the kernel had counted then under no caller */
 	struct report report;  /* of all targets together, without callers */
-	uint64_t started;      /* CLOCK_MONOTONIC ns, as all times here */
-	uint64_t next_refresh; /* of the counts, when nobody asks */
+	/* Who waits for a verdict: until the API has confirmed what it told, asked then; and those
+	 * that came after that question, for whom it is asked again. */
+	struct verdict_question *asking, *asking_next;
+	uint64_t confirm_asked; /* 0: it is not asked */
+	uint64_t started;       /* CLOCK_MONOTONIC ns, as all times here */
+	uint64_t next_refresh;  /* of the counts, when nobody asks */
 	uint64_t next_sweep;
 	uint64_t refresh_cost; /* ns that the last refresh took */
 	uint16_t kubelet_port;
@@ -80,6 +84,24 @@ void agent_save(struct agent *agent);
 void agent_forget(struct agent *agent, struct watched *watched);
 /* As it is asked for there. */
 struct history_target agent_history_target(const struct watched *watched);
+
+/* --- the verdict over what was (agent-verdict.c) --- */
+
+/* Answers the request with the verdict over a window from `since` (ns since 1970) until now; later,
+ * for it waits for the API. */
+void agent_verdict_ask(struct agent *agent, struct http_request *request,
+		       const struct watched *watched, int64_t since);
+/* Once in each turn: answers those who have waited. */
+void agent_verdict_turn(struct agent *agent);
+/* It ends: they are told so. */
+void agent_verdict_end(struct agent *agent);
+
+/* --- what stands against QUIET (agent-history.c) --- */
+
+struct facts;
+/* Of a window of CLOCK_MONOTONIC ns, but for whether the API has confirmed it: taken to be so. */
+void agent_facts(struct facts *facts, const struct agent *agent, const struct watched *watched,
+		 uint64_t start, uint64_t end);
 
 /* --- answers (agent-answers.c, agent-metrics.c) --- */
 

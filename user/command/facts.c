@@ -94,14 +94,15 @@ void facts_blind(struct facts *facts, const struct kube *kube, const struct targ
 
 /* What the server's own copy of its store had is taken for what there was: servers before 1.31 may
  * not know better, and kube/watch.h tells where that ends. */
-static void add_confirmation(struct facts *facts, const struct session *session)
+void facts_confirmed(struct facts *facts, const struct kube *kube, const struct target *target,
+		     uint64_t start_ns)
 {
 	const char *why = "";
-	enum kube_confirmed confirmed = kube_confirmed(session->cluster.kube, &why);
+	enum kube_confirmed confirmed = kube_confirmed(kube, &why);
 
-	facts->facts.confirmed = confirmed == KUBE_CONFIRM_DONE || confirmed == KUBE_CONFIRM_COPY ||
-				 (confirmed == KUBE_CONFIRM_BUT_ENDS &&
-				  !any_went(&session->target, session->report.start_ns));
+	facts->facts.confirmed =
+		confirmed == KUBE_CONFIRM_DONE || confirmed == KUBE_CONFIRM_COPY ||
+		(confirmed == KUBE_CONFIRM_BUT_ENDS && !any_went(target, start_ns));
 	facts->facts.unconfirmed = confirmed == KUBE_CONFIRM_NONE ? "it was not asked" : why;
 }
 
@@ -123,7 +124,7 @@ void facts_make(struct facts *facts, const struct session *session)
 	if (!session->cluster.follows)
 		return;
 	add_unwatched(facts, session);
-	add_confirmation(facts, session);
+	facts_confirmed(facts, session->cluster.kube, &session->target, session->report.start_ns);
 	facts_blind(facts, session->cluster.kube, &session->target, session->report.start_ns,
 		    session->report.end_ns);
 }

@@ -24,6 +24,13 @@ unsigned int facts_unwatched(uint32_t codes);
 void facts_blind(struct facts *facts, const struct kube *kube, const struct target *target,
 		 uint64_t start_ns, uint64_t end_ns);
 
+/*
+ * Fills in facts->confirmed, and why not: whether the API has confirmed all that it told of the
+ * target's endpoints in a window that began then.
+ */
+void facts_confirmed(struct facts *facts, const struct kube *kube, const struct target *target,
+		     uint64_t start_ns);
+
 /* After session_finish(). `*facts` must not be moved, and the session outlive it. */
 void facts_make(struct facts *facts, const struct session *session);
 

@@ -99,16 +99,15 @@ static json_t *json_callers(struct found *found)
 	return NULL;
 }
 
-int json_history(FILE *file, const struct history *history, const struct history_question *question)
+static json_t *json_document(const struct history *history, const struct history_question *question)
 {
 	uint32_t since = history_minute(question->asked);
 	struct history_window window = {.start = since};
 	struct found found = {};
-	json_t *document;
 
 	history_window(history, &question->target, since, question->now, &window);
 	history_since(history, &question->target, since, take, &found);
-	document = json_pack(
+	return json_pack(
 		"{s:s, s:o, s:{s:o, s:o, s:o}, s:{s:o, s:o, s:o, s:b, s:o}, s:o, s:{s:I, s:I}}",
 		"schema", "whocalls/v1", "node", json_name(question->node), "target", "namespace",
 		json_text(question->target.namespace), "name", json_text(question->target.service),
@@ -118,5 +117,36 @@ int json_history(FILE *file, const struct history *history, const struct history
 		json_minute(history_reaches(history, &question->target)), "callers",
 		json_callers(&found), "totals", "opened", (json_int_t)found.sum_opened, "requests",
 		(json_int_t)found.sum_requests);
+}
+
+int json_history(FILE *file, const struct history *history, const struct history_question *question)
+{
+	return json_write(file, json_document(history, question));
+}
+
+/* What `more` has comes to the member of this name. */
+static int add_members(json_t *document, const char *name, json_t *more)
+{
+	int r = json_object_update_missing(json_object_get(document, name), more);
+
+	json_decref(more);
+	return r;
+}
+
+int json_history_verdict(FILE *file, const struct history *history,
+			 const struct history_question *question, const struct report *report)
+{
+	json_t *document = json_document(history, question);
+	const struct span window = report->coverage->window;
+
+	if (add_members(document, "target", json_target(report)) ||
+	    add_members(document, "window",
+			json_pack("{s:f, s:b}", "seconds", (window.until - window.since) / 1e9,
+				  "final", report->final)) ||
+	    json_object_set_new(document, "coverage", json_coverage(report)) ||
+	    json_object_set_new(document, "verdict", json_verdict(report))) {
+		json_decref(document);
+		return -ENOMEM;
+	}
 	return json_write(file, document);
 }

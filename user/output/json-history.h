@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "../callers/history.h"
+#include "../callers/report.h"
 
 struct history_question {
 	struct history_target target;
@@ -25,5 +26,13 @@ struct history_question {
  */
 int json_history(FILE *file, const struct history *history,
 		 const struct history_question *question);
+
+/*
+ * The verdict over it: as above; and target.endpoints, window.seconds and .final, coverage and
+ * verdict as in the document of verify (json.h), of `report`. Its hooks and what was lost are those
+ * since the report's target is watched.
+ */
+int json_history_verdict(FILE *file, const struct history *history,
+			 const struct history_question *question, const struct report *report);
 
 #endif
