@@ -36,6 +36,8 @@ tests() {
   echo "Linux $(uname -r), up after $(cut -d ' ' -f 1 /proc/uptime) s; accept hook: $hook"
   /whocalls/bin/whocalls doctor
 
+  # Emulated, and two guests on two processors.
+  export PATIENCE=4
   # WHOCALLS: the program, with the accept hook that is asked for.
   export HOOK=$hook BEST=${best-} WHOCALLS=/whocalls/bin/forced LOAD=/whocalls/bin/whocalls-load
   local status=0 group file

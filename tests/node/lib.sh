@@ -153,7 +153,7 @@ background_in() {
 
 # wait_for 'condition' [seconds]: until the condition, which is evaluated, holds.
 wait_for() {
-  local condition=$1 limit=${2:-15} start=${EPOCHREALTIME//[^0-9]/}
+  local condition=$1 limit=$((${2:-15} * ${PATIENCE:-1})) start=${EPOCHREALTIME//[^0-9]/}
   until eval "$condition" >/dev/null 2>&1; do
     if ((${EPOCHREALTIME//[^0-9]/} - start > limit * 1000000)); then
       echo "not within $limit s: $condition" >&2

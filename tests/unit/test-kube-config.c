@@ -45,7 +45,7 @@ static int setup(void **state)
 	strcpy(f->folder, "/tmp/kube-config.XXXXXX");
 	if (!mkdtemp(f->folder))
 		return -1;
-	f->options.environment.service_account = "/nonexistent";
+	f->options.environment.service_account = "/proc/nowhere";
 	*state = f;
 	return 0;
 }
@@ -603,8 +603,8 @@ static void test_no_kubeconfig(void **state)
 	assert_refused(f, "users: {u: {token: sesame}}\n", "its users are no list");
 	assert_refused(f, "", "has no current-context");
 	assert_refused(f, "users: [", "line 2, column 1");
-	f->options.kubeconfig = "/nonexistent/config";
-	assert_error(f, -EINVAL, "/nonexistent/config: there is no such file");
+	f->options.kubeconfig = "/proc/nowhere/config";
+	assert_error(f, -EINVAL, "/proc/nowhere/config: there is no such file");
 	f->options.kubeconfig = f->folder;
 	assert_error(f, -EISDIR, "cannot be read: Is a directory");
 }
@@ -651,7 +651,7 @@ static void test_merge(void **state)
 		 ":%s/missing:%s/a/config:%s/b/config::%s/a/config:%s/c/config:", f->folder,
 		 f->folder, f->folder, f->folder, f->folder);
 	f->options.environment.kubeconfig = list;
-	f->options.environment.home = "/nonexistent";
+	f->options.environment.home = "/proc/nowhere";
 	assert_loads(f);
 	assert_text(f->config->context, "x");
 	assert_text(f->config->source, in(f, "a/config"));
@@ -706,8 +706,8 @@ static void test_home(void **state)
 	f->options.environment.kubeconfig = "";
 	assert_loads(f);
 	/* As kubectl: where $KUBECONFIG is set, what is at home isn't looked at. */
-	f->options.environment.kubeconfig = "/nonexistent";
-	assert_error(f, -ENOENT, "nothing is in the files of $KUBECONFIG (/nonexistent)");
+	f->options.environment.kubeconfig = "/proc/nowhere";
+	assert_error(f, -ENOENT, "nothing is in the files of $KUBECONFIG (/proc/nowhere)");
 }
 
 static void test_sudo(void **state)
@@ -832,7 +832,7 @@ static void test_none(void **state)
 	f->options.context = NULL;
 	f->options.environment.service_host = "10.0.0.1";
 	f->options.environment.service_port = "443";
-	assert_error(f, -ENOENT, "a pod without a service account's token: no /nonexistent/token");
+	assert_error(f, -ENOENT, "a pod without a service account's token: no /proc/nowhere/token");
 	write_file(f, ".kube/config", "a: [");
 	assert_error(f, -EINVAL, "is not YAML");
 }
@@ -841,7 +841,7 @@ static void test_none(void **state)
 
 static void set_in_cluster(struct fixture *f)
 {
-	f->options.environment.home = "/nonexistent";
+	f->options.environment.home = "/proc/nowhere";
 	f->options.environment.service_host = "10.96.0.1";
 	f->options.environment.service_port = "443";
 	f->options.environment.service_account = f->folder;

@@ -377,7 +377,8 @@ static void test_path(void **state)
 	snprintf(path, sizeof(path), "%s/our-plugin", f->folder);
 	write_file(path, PRINT("\"token\":\"found\""), 0755);
 	f->exec.command = "our-plugin";
-	snprintf(path, sizeof(path), "/nonexistent::%s/one:%s:/usr/bin:/bin", f->folder, f->folder);
+	snprintf(path, sizeof(path), "/proc/nowhere::%s/one:%s:/usr/bin:/bin", f->folder,
+		 f->folder);
 	setenv("PATH", path, 1);
 	assert_runs(f);
 	assert_string_equal(f->identity.token, "found");
@@ -402,7 +403,7 @@ static void test_cannot_run(void **state)
 
 	assert_int_equal(start(f), -ENOENT);
 	assert_sentence(f, "install it, or what its first line names");
-	write_file(f->plugin, "#!/nonexistent/python\n", 0755);
+	write_file(f->plugin, "#!/proc/nowhere/python\n", 0755);
 	assert_int_equal(start(f), -ENOENT);
 	write_file(f->plugin, PRINT("\"token\":\"t\""), 0644);
 	assert_int_equal(start(f), -EACCES);
