@@ -244,7 +244,7 @@ $(BUILD)/fuzz-%: $(BUILD)/tests/fuzz/fuzz-%.o $(OBJECTS)
 
 # --- checks, bench, demo ---
 
-.PHONY: check check-all everything format bench bench-requests bench-kube bench-kernels demo
+.PHONY: check check-all everything format bench bench-requests bench-kube bench-agent bench-kernels demo
 check:
 	$(Q)scripts/deps.sh build test check
 	$(Q)$(MAKE) --no-print-directory check-all
@@ -272,6 +272,12 @@ bench-kube:
 	$(Q)scripts/deps.sh build bench
 	$(Q)$(MAKE) --no-print-directory test-programs $(API)
 	$(Q)WHOCALLS=$(abspath $(BUILD)/whocalls) LOAD=$(abspath $(LOAD)) API=$(abspath $(API)) tests/bench/kube.sh
+
+# What an agent costs: memory, CPU at rest, answers; tests/bench/agent.sh tells what can be set.
+bench-agent:
+	$(Q)scripts/deps.sh build bench
+	$(Q)$(MAKE) --no-print-directory test-programs $(API)
+	$(Q)WHOCALLS=$(abspath $(BUILD)/whocalls) LOAD=$(abspath $(LOAD)) API=$(abspath $(API)) tests/bench/agent.sh
 
 # What a trace costs on kernels of tests/kernels/matrix, in instructions; scripts/kernel-bench.sh tells what can be set.
 bench-kernels:

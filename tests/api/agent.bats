@@ -306,3 +306,48 @@ one_service() {
   wait_for '[[ -s $T/last ]]'
   same "at the end" "$(tail -c 3 "$T/last")" 503
 }
+
+# What strangers do to it, from 16 addresses: 32 say nothing, 32 drip bytes of a TLS handshake, 36 send heads of 1 MB.
+@test "agent: 100 hostile clients at once: nothing of what it counts is lost, and probes are answered" {
+  local n froms=() files
+  one_service
+  for ((n = 20; n < 36; n++)); do
+    froms+=("100.96.0.$n")
+  done
+  pod_add evil "${froms[0]}"
+  pod_address evil "${froms[@]:1}"
+  AGENT_AT=100.96.0.1:9435
+  mkdir "$T/state"
+  agent_start --listen :9435 --state "$T/state"
+  files=$(find "/proc/$AGENT/fd" -mindepth 1 | wc -l)
+  head -c 1000000 /dev/zero | tr '\0' a >"$T/head"
+  sed -i '1s/^/X-Large: /' "$T/head"
+  background_in evil "$T/silent" "$T/silent.err" "$LOAD" client --to 100.96.0.1 --port 9435 --mode hold --connections 32 \
+    --from "$(IFS=,; echo "${froms[*]}")" --hold-until "$T/enough"
+  background_in evil "$T/drips" "$T/drips.err" bash -c '
+    for ((n = 0; n < 32; n++)); do
+      { exec 3<>/dev/tcp/100.96.0.1/9435
+        until [[ -e $1 ]]; do printf "\x16\x03\x01\x02\x00\x01" >&3; sleep 2; done; } 2>/dev/null &
+    done
+    wait' drips "$T/enough"
+  background_in evil "$T/heads" "$T/heads.err" bash -c '
+    for ((n = 0; n < 36; n++)); do
+      { until [[ -e $1 ]]; do
+          curl -sk --interface "100.96.0.$((20 + n % 16))" -H "@$2" -o /dev/null https://100.96.0.1:9435/metrics; sleep 2
+        done; } &
+    done
+    wait' heads "$T/enough" "$T/head"
+  for n in 1 2 3 4; do
+    client_run "calls$n" c --to 100.96.0.2 --connections 500
+    same "a probe of the node" "$(in_pod node curl -sk -o /dev/null -w '%{http_code}' https://127.0.0.1:9435/readyz)" 200
+  done
+  touch "$T/enough"
+  wait_for "[[ \$(find /proc/$AGENT/fd -mindepth 1 | wc -l) == $files ]]" 30
+  agent_stop
+  AGENT_AT=127.0.0.1:9435
+  agent_start --state "$T/state"
+  agent_since core/web 1h
+  since_is app-1 connections.opened 2000
+  server_stop s
+  same accepted "$(jq .accepted "$T/server.s.json")" 2000
+}

@@ -218,6 +218,13 @@ int sweep_look(int (*look)(uint32_t inum, void *arg), void *arg, const uint32_t 
 	return walk_all(&walk);
 }
 
+uint64_t sweep_pause(uint64_t took)
+{
+	const uint64_t most = 15 * UINT64_C(1000000000);
+
+	return took < most / 200 ? took * 200 : most;
+}
+
 uint32_t sweep_own_netns(void)
 {
 	struct stat st;

@@ -29,6 +29,13 @@ int sweep_namespaces(const struct bpf_program *program, const uint32_t *only, si
 int sweep_look(int (*look)(uint32_t inum, void *arg), void *arg, const uint32_t *only,
 	       size_t n_only);
 
+/*
+ * After a sweep that took so long, ns: how long until the next. Sweeps may take 1/200 of the time,
+ * but they come every 15 s whatever they take: handshakes that do not complete are seen by them
+ * alone, and the kernel keeps one for a minute (net.ipv4.tcp_synack_retries), fewer tries for less.
+ */
+uint64_t sweep_pause(uint64_t took);
+
 /* Inode number of this process's own network namespace; 0 if it can't be told. */
 uint32_t sweep_own_netns(void);
 

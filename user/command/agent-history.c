@@ -15,8 +15,9 @@
 
 #define SECOND INT64_C(1000000000)
 #define MINUTE (60 * SECOND)
-/* So long before the end of a minute its counts are taken, if nobody has asked later. */
-#define BEFORE_END (SECOND / 2)
+/* So long before the end of a minute its counts are taken, if nobody has asked later: two turns of
+ * the loop. */
+#define BEFORE_END SECOND
 
 /* What history_take() tells by itself, of each minute; a report has it since the agent began. */
 #define TAKEN                                                                                      \

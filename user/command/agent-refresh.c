@@ -2,12 +2,11 @@
 /* The agent's counts: from the kernel into the ledger of each target. */
 #include <errno.h>
 
+#include "../capture/sweep.h"
 #include "../kube/clock.h"
 #include "agent.h"
 
-/* Sweeps may take this part of the time: 1/200. */
-#define COST_PART 200
-/* ... and so much for those who ask. */
+/* Looking may take this part of the time for those who ask: 1/10. */
 #define ASKED_PART 10
 
 static int take_caller(const struct caller_key *key, const struct caller_counts *counts, void *arg)
@@ -42,7 +41,7 @@ static int sweep(struct agent *agent, uint64_t now)
 		return 0;
 	r = capture_sweep(agent->capture, false);
 	end = monotonic_ns();
-	agent->next_sweep = end + (end - now) * COST_PART;
+	agent->next_sweep = end + sweep_pause(end - now);
 	return r;
 }
 

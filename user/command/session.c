@@ -7,6 +7,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "../capture/sweep.h"
 #include "../kube/clock.h"
 #include "../output/json.h"
 #include "loop.h"
@@ -19,8 +20,6 @@
 #define REFRESH_NS SECOND
 /* ... and when somebody's name ends, but not more often than that. */
 #define SOON_NS (100 * 1000000ULL)
-/* Sweeps and refreshes may take this part of the time: 1/200. */
-#define COST_PART 200
 
 /* --- the ledger's refresh --- */
 
@@ -148,7 +147,7 @@ static int follow_kubelet(struct session *session)
 /* Refreshes if it is time, and sweeps if the last sweep's cost allows. */
 static int tick(struct session *session)
 {
-	uint64_t start = monotonic_ns(), end;
+	uint64_t start = monotonic_ns(), end, pause;
 	int r;
 
 	if (start < session->next_refresh)
@@ -161,7 +160,7 @@ static int tick(struct session *session)
 	if (start >= session->next_sweep && (session->sweeps || capture_misses(session->capture))) {
 		r = capture_sweep(session->capture, false);
 		end = monotonic_ns();
-		session->next_sweep = end + (end - start) * COST_PART;
+		session->next_sweep = end + sweep_pause(end - start);
 		if (r)
 			return r;
 	}
@@ -171,10 +170,9 @@ static int tick(struct session *session)
 	tell_kubelet(session);
 	if (session->ops->refreshed)
 		session->ops->refreshed(session);
-	end = monotonic_ns();
-	session->next_refresh = start + REFRESH_NS;
-	if ((end - start) * COST_PART > REFRESH_NS)
-		session->next_refresh = start + (end - start) * COST_PART;
+	/* it may have swept, and does again by then */
+	pause = sweep_pause(monotonic_ns() - start);
+	session->next_refresh = start + (pause > REFRESH_NS ? pause : REFRESH_NS);
 	return 0;
 }
 
