@@ -85,9 +85,9 @@ groups_of() { # KERNEL HOOK
   done
 }
 
-# On the kernels in between kretprobe stands for what is not the best hook.
+# On all but the oldest kernel kretprobe stands for what is not the best hook.
 runs() { # KERNEL HOOK
-  [[ -n ${HOOKS-}${FULL-} || ${tests[$1]} == all || $2 == kretprobe ]] || is_best "$@"
+  [[ -n ${HOOKS-}${FULL-} || $1 == "${kernels[0]}" || $2 == kretprobe ]] || is_best "$@"
 }
 
 # The longest first, so that nothing long is left for the end.
