@@ -134,6 +134,12 @@ static uint64_t unattributed(const struct agent *agent)
 	return others->opened + others->refused + others->stray + others->pending;
 }
 
+/* That there was any since all targets were remembered stands against each of them. */
+static uint64_t unattributed_cause(const struct agent *agent)
+{
+	return unattributed(agent) != agent->unattributed ? UINT64_C(1) << REASON_MISCOUNTED : 0;
+}
+
 /* The time of day as of the last refresh. */
 static int64_t refreshed_at(const struct agent *agent)
 {
@@ -142,7 +148,7 @@ static int64_t refreshed_at(const struct agent *agent)
 
 int agent_remember(struct agent *agent, uint64_t age)
 {
-	uint64_t sum, causes = 0;
+	uint64_t causes;
 	int64_t now;
 	int r;
 
@@ -152,10 +158,8 @@ int agent_remember(struct agent *agent, uint64_t age)
 	if (r)
 		return r;
 	now = refreshed_at(agent);
-	sum = unattributed(agent);
-	if (sum != agent->unattributed)
-		causes = UINT64_C(1) << REASON_MISCOUNTED;
-	agent->unattributed = sum;
+	causes = unattributed_cause(agent);
+	agent->unattributed = unattributed(agent);
 	history_clock(agent->history, now, agent->report.end_ns);
 	for (struct watched *w = agent->pool.first; w; w = w->next)
 		remember(agent, w, now, causes);
@@ -200,7 +204,7 @@ void agent_forget(struct agent *agent, struct watched *watched)
 	if (!agent_refresh(agent, agent_age(agent))) {
 		now = refreshed_at(agent);
 		history_clock(agent->history, now, agent->report.end_ns);
-		remember(agent, watched, now, 0);
+		remember(agent, watched, now, unattributed_cause(agent));
 	}
 	history_ended(agent->history, &target, history_minute(realtime_ns()));
 }
