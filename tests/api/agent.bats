@@ -307,6 +307,24 @@ one_service() {
   same "at the end" "$(tail -c 3 "$T/last")" 503
 }
 
+# No sweep of its own had to come by: each verdict looks. The handshake stands for a minute, in the next one, too.
+@test "agent: a handshake that has just begun, and does not complete, is traffic" {
+  one_service
+  agent_start
+  in_pod node ip -n s neigh replace 100.96.0.14 lladdr 02:00:00:00:00:99 dev eth0 nud permanent
+  same before "$(agent_verdict core/web 1h)" UNPROVEN
+  client_start slow c --to 100.96.0.2 --connections 3 --timeout 60000
+  wait_for "[[ \$(in_pod s ss -Htan state syn-recv | wc -l) == 3 ]]"
+  same after "$(agent_verdict core/web 1h)" TRAFFIC
+  [[ $(verdict_codes) == attempts-pending* ]]
+  same pending "$(jq .verdict.traffic.pending "$T/verdict.json")" 3
+  in_pod node ip -n s neigh del 100.96.0.14 dev eth0
+  client_wait slow
+  same "in the end" "$(agent_verdict core/web 1h)" TRAFFIC
+  same counted "$(jq -c '.verdict.traffic | [.opened, .pending]' "$T/verdict.json")" '[3,0]'
+  same "tomorrow" "$(agent_status "/api/v1/verdict?target=core/web&since=$(date -u -d '+1 day' +%Y-%m-%dT%H:%M:%SZ)")" 400
+}
+
 # What strangers do to it, from 16 addresses: 32 say nothing, 32 drip bytes of a TLS handshake, 36 send heads of 1 MB.
 @test "agent: 100 hostile clients at once: nothing of what it counts is lost, and probes are answered" {
   local n froms=() files

@@ -89,6 +89,35 @@ static void each_caller_has_its_own(void **state)
 	attempts_deinit(&attempts);
 }
 
+static int count_takes(const struct caller_key *key, const struct caller_counts *counts, void *arg)
+{
+	(void)key;
+	*(uint64_t *)arg += counts->pending ? 1 : 100;
+	return 0;
+}
+
+/* Whose attempts have completed under another name is told so, once: or he would have them for
+ * ever. */
+static void those_that_have_gone_are_told(void **state)
+{
+	const struct pending one = {.key.peer = {0, 0, 0, 1}, .first = 7, .last = 9};
+	struct attempts attempts = {};
+	uint64_t takes = 0;
+
+	(void)state;
+	attempts_begin(&attempts);
+	attempts_add(&attempts, &one);
+	assert_int_equal(attempts_others(&attempts, count_takes, &takes), 0);
+	assert_int_equal(takes, 1);
+	attempts_begin(&attempts);
+	assert_int_equal(attempts_others(&attempts, count_takes, &takes), 0);
+	assert_int_equal(takes, 101);
+	attempts_begin(&attempts);
+	assert_int_equal(attempts_others(&attempts, count_takes, &takes), 0);
+	assert_int_equal(takes, 101);
+	attempts_deinit(&attempts);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -96,6 +125,7 @@ int main(void)
 		cmocka_unit_test(found_by_the_last_sweep),
 		cmocka_unit_test(only_a_sweep_of_all_tells_that_one_is_gone),
 		cmocka_unit_test(each_caller_has_its_own),
+		cmocka_unit_test(those_that_have_gone_are_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -70,17 +70,29 @@ static void test_no_room(void **state)
 		gaps_begin(&gaps, 10 * i * S);
 		gaps_end(&gaps, (10 * i + 5) * S);
 	}
+	/* the oldest are one */
 	assert_int_equal(gaps.n, GAPS_MAX);
-	assert_int_equal(gaps.at[GAPS_MAX - 1].since, 10 * (GAPS_MAX - 1) * S);
-	assert_int_equal(gaps.at[GAPS_MAX - 1].until, (10 * (2 * GAPS_MAX - 1) + 5) * S);
-	assert_false(gaps.at[GAPS_MAX - 1].lost);
+	assert_int_equal(gaps.at[0].since, 0);
+	assert_int_equal(gaps.at[0].until, (10 * GAPS_MAX + 5) * S);
+	assert_false(gaps.at[0].lost);
+	for (uint64_t i = 1; i < GAPS_MAX; i++) {
+		assert_int_equal(gaps.at[i].since, 10 * (GAPS_MAX + i) * S);
+		assert_int_equal(gaps.at[i].until, (10 * (GAPS_MAX + i) + 5) * S);
+	}
+	/* one that is lost is alone what it is, as long as it is not the oldest */
 	gaps_begin(&gaps, 5000 * S);
-	assert_int_equal(gaps.at[GAPS_MAX - 1].until, 0);
 	gaps_lost(&gaps, 4999 * S);
 	gaps_end(&gaps, 5001 * S);
+	assert_int_equal(gaps.n, GAPS_MAX);
+	assert_int_equal(gaps.at[GAPS_MAX - 1].since, 4999 * S);
 	assert_true(gaps.at[GAPS_MAX - 1].lost);
-	assert_int_equal(gaps.at[GAPS_MAX - 1].since, 10 * (GAPS_MAX - 1) * S);
-	assert_int_equal(gaps.at[GAPS_MAX - 1].until, 5001 * S);
+	for (uint64_t i = 0; i < GAPS_MAX; i++) {
+		assert_int_equal(gaps.at[0].lost, i == GAPS_MAX - 1);
+		gaps_begin(&gaps, (6000 + 10 * i) * S);
+		gaps_end(&gaps, (6005 + 10 * i) * S);
+	}
+	assert_true(gaps.at[0].lost);
+	assert_false(gaps.at[1].lost);
 }
 
 int main(void)

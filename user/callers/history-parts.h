@@ -76,6 +76,7 @@ struct pair {
 struct marks {
 	uint64_t opened, accepted, closed, stray;
 	uint64_t refused, pending;
+	uint64_t attempted; /* time of the last attempt */
 	uint64_t requests, received, sent;
 	uint8_t below; /* takes in a row in which one of the last three was below its mark */
 };

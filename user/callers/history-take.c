@@ -87,6 +87,12 @@ static void difference(struct marks *marks, const struct caller_counts *counts,
 	attempts->count[0] = grown(&marks->stray, counts->stray, &attempts->doubt);
 	attempts->wide[0] = moved(&marks->refused, counts->refused, &attempts->doubt);
 	attempts->wide[1] = moved(&marks->pending, counts->pending, &attempts->doubt);
+	/* One that stands since before, or that came while another went elsewhere. */
+	if (counts->last_attempt > marks->attempted && !attempts->count[0] && !attempts->wide[0] &&
+	    !attempts->wide[1])
+		attempts->doubt = true;
+	if (counts->last_attempt > marks->attempted)
+		marks->attempted = counts->last_attempt;
 }
 
 static void add(struct taking *taking, struct pair *pair, struct amount *amount)

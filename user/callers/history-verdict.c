@@ -58,7 +58,7 @@ static const char *time_text(int64_t ns, char *buf, size_t size)
 	return buf;
 }
 
-/* Which minutes have a cause, and of which it is the first. */
+/* The first time that has a cause, and the last. */
 struct looking {
 	uint64_t causes;
 	struct span first, last;
@@ -67,9 +67,12 @@ struct looking {
 
 static void look_at(struct looking *looking, struct span span)
 {
-	if (looking->first.since >= looking->first.until)
+	bool any = looking->first.since < looking->first.until;
+
+	if (!any || span.since < looking->first.since)
 		looking->first = span;
-	looking->last = span;
+	if (!any || span.until > looking->last.until)
+		looking->last = span;
 }
 
 static void look(struct span span, uint64_t causes, void *arg)
@@ -91,6 +94,8 @@ static struct looking find_cause(const struct history *history, const struct his
 	history_spans(history, target, window, look, &looking);
 	if (causes & HISTORY_GAP && looking.until < window.until)
 		look_at(&looking, (struct span){looking.until, window.until});
+	looking.causes &= ~HISTORY_GAP;
+	history_causes(history, target, window, look, &looking);
 	return looking;
 }
 
@@ -166,5 +171,6 @@ void history_decide(const struct history *history, const struct history_target *
 	add_causes(verdict, history, target, &window, coverage->window);
 	if (counting.uncertain && !verdict_has(verdict, REASON_MISCOUNTED))
 		add(verdict, REASON_MISCOUNTED,
-		    "a count went down, so that something may not be counted", &(struct looking){});
+		    "attempts moved, or a count went down, so that something may not be counted",
+		    &(struct looking){});
 }

@@ -117,6 +117,25 @@ static uint32_t record_end(const struct history *history, uint32_t minute)
 	return minute < history->fine_since ? minute + 9 : minute;
 }
 
+void history_causes(const struct history *history, const struct history_target *name,
+		    struct span window, void (*take)(struct span span, uint64_t causes, void *arg),
+		    void *arg)
+{
+	const struct target_history *target = target_find(history, name);
+
+	for (uint32_t i = target ? target->self.head : NONE; i != NONE;
+	     i = history->records[i].next) {
+		const struct record *record = &history->records[i];
+		struct span span = {record->minute * MINUTE_NS,
+				    (record_end(history, record->minute) + 1) * MINUTE_NS};
+
+		if (span.since < window.since)
+			break;
+		if (record->wide[0])
+			take(span, record->wide[0], arg);
+	}
+}
+
 static void add_record(const struct history *history, struct history_row *row,
 		       const struct record *record)
 {

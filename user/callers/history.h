@@ -131,6 +131,11 @@ void history_spans(const struct history *history, const struct history_target *t
 		   struct span window, void (*take)(struct span span, uint64_t causes, void *arg),
 		   void *arg);
 
+/* The minutes, or what stands for several, of which a take told causes; newest first. */
+void history_causes(const struct history *history, const struct history_target *target,
+		    struct span window, void (*take)(struct span span, uint64_t causes, void *arg),
+		    void *arg);
+
 /* What one caller did since the window's start. Strings are "" where not known, and valid until the
  * history changes. */
 struct history_row {

@@ -454,10 +454,15 @@ int watch_set_times(struct watch_pool *pool, const struct caller_key *key,
 }
 
 /* Whoever joined has its base now. */
-static void end_joins(struct watch_pool *pool)
+static void end_joins(struct watch_pool *pool, uint64_t now)
 {
 	for (size_t i = 0; pool->joined && i < pool->target.n_endpoints; i++)
 		for (struct watch_user *user = pool->users[i]; user; user = user->next) {
+			struct endpoint *endpoint = &user->watched->target.endpoints[user->place];
+
+			/* what came before is in the base */
+			if (user->joins && endpoint->since < now)
+				endpoint->since = now;
 			pool->joined -= user->joins;
 			user->joins = false;
 		}
@@ -576,7 +581,7 @@ int watch_reports(struct watch_pool *pool, const struct report *capture)
 {
 	int r = take_servers(pool, capture);
 
-	end_joins(pool);
+	end_joins(pool, capture->end_ns);
 	for (struct watched *w = pool->first; w && !r; w = w->next)
 		r = make_report(w, capture);
 	return r;

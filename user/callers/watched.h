@@ -35,8 +35,9 @@ struct watched {
 	char *not_watched;    /* what of it is not, a sentence; NULL: nothing */
 	/* for those who watch, who set them: */
 	uint32_t not_watched_codes;
-	int64_t remembered; /* until when, ns since 1970; 0: not yet */
-	uint64_t began;     /* watch_add(); no two of one Service are the same */
+	uint32_t not_watched_since; /* all those since it was remembered */
+	int64_t remembered;         /* until when, ns since 1970; 0: not yet */
+	uint64_t began;             /* watch_add(); no two of one Service are the same */
 	/* private: */
 	struct ledger *ledger;
 	size_t *places; /* of each endpoint: its place in the pool, or WATCHED_NONE */

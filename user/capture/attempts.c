@@ -11,6 +11,7 @@ struct attempts_caller {
 	struct caller_key key;
 	struct caller_counts kept, there;
 	bool asked;
+	bool told; /* by attempts_others(), that there are any */
 	UT_hash_handle hh;
 };
 
@@ -118,8 +119,10 @@ int attempts_others(const struct attempts *attempts,
 		struct caller_counts counts = caller->kept;
 
 		ledger_sum_counts(&counts, &caller->there);
-		if (!caller->asked && counts.pending)
-			r = take(&caller->key, &counts, arg);
+		if (caller->asked || (!counts.pending && !caller->told))
+			continue;
+		caller->told = counts.pending;
+		r = take(&caller->key, &counts, arg);
 	}
 	return r;
 }

@@ -2,7 +2,7 @@
 /*
  * Half-open connections as attempts: which of those that sweeps found count, and whose they are.
  * A handshake takes a moment, and what completes is no attempt: so one counts when it was found
- * twice with PENDING_NS in between, or by the last sweep of all.
+ * twice with PENDING_NS in between, or by the sweep at a window's end.
  */
 #ifndef CAPTURE_ATTEMPTS_H
 #define CAPTURE_ATTEMPTS_H
@@ -19,7 +19,7 @@ struct attempts_caller; /* private */
 /* All zero to begin with. */
 struct attempts {
 	struct attempts_caller *callers;
-	bool ended;          /* the last sweep of all is over */
+	bool ended;          /* the last sweep was one at the end of a window */
 	uint32_t everywhere; /* number of the last sweep of all namespaces */
 };
 
@@ -45,7 +45,8 @@ void attempts_add_counts(const struct attempts *attempts, const struct caller_ke
 			 struct caller_counts *counts);
 
 /* Calls `take` for each caller whose counts were not asked for since attempts_begin(), if it has
- * any. 0, or what `take` returned. */
+ * any, or had when this was called last: they have completed, under another name. 0, or what `take`
+ * returned. */
 int attempts_others(const struct attempts *attempts,
 		    int (*take)(const struct caller_key *key, const struct caller_counts *counts,
 				void *arg),

@@ -478,6 +478,7 @@ int capture_sweep(struct capture *capture, bool everywhere)
 	if (r)
 		return r;
 	capture_kubelet_check(capture);
+	capture->attempts.ended = false;
 	if (!everywhere && !capture->n_netns)
 		return 0;
 	capture->bpf->bss->sweep++;
@@ -490,6 +491,7 @@ int capture_sweep(struct capture *capture, bool everywhere)
 		return r;
 	if (capture->bpf->bss->pendings_lost > capture->pendings_lost)
 		capture->pendings_lost = capture->bpf->bss->pendings_lost;
+	capture->pending_lost |= capture->bpf->bss->pendings_lost;
 	if (capture->bpf->bss->listeners_lost > capture->unlistened)
 		capture->unlistened = capture->bpf->bss->listeners_lost;
 	if (everywhere) {
@@ -504,6 +506,14 @@ int capture_sweep(struct capture *capture, bool everywhere)
 	if (!r)
 		r = capture_bury_pending(capture);
 	return r ? r : capture_bury(capture);
+}
+
+bool capture_pending_lost(struct capture *capture)
+{
+	bool lost = capture->pending_lost;
+
+	capture->pending_lost = false;
+	return lost;
 }
 
 int capture_last_sweep(struct capture *capture)

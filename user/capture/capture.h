@@ -90,12 +90,16 @@ int capture_poll(struct capture *capture, void (*take)(const struct event *event
  */
 int capture_sweep(struct capture *capture, bool everywhere);
 
+/* Whether a sweep since this was last asked had no room for half-open connections: then there may
+ * be attempts that are counted nowhere. */
+bool capture_pending_lost(struct capture *capture);
+
 /* Whether the tracepoint's program was skipped at times, so that ends may have been missed: then
  * sweeps are worth their cost. */
 bool capture_misses(struct capture *capture);
 
 /* The last sweep, everywhere, as many times as it takes to tell what is gone; looks again which
- * endpoints are here. 0 or -errno. */
+ * endpoints are here. What is half open counts at once, until the next sweep. 0 or -errno. */
 int capture_last_sweep(struct capture *capture);
 
 /* Calls `take` for each caller with its counts since the start, attempts too. Looks for the kubelet

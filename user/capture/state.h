@@ -48,6 +48,7 @@ struct capture {
 	uint64_t next_kubelet;    /* not before this time is it looked for again */
 	uint64_t kubelet_wait;    /* and so long after that, ns */
 	uint32_t pendings_lost;   /* half-open connections without room, of the sweep with most */
+	bool pending_lost;        /* any, since capture_pending_lost() */
 	uint64_t next_burial;     /* of records that linger: see capture_bury() */
 	uint32_t *netns;          /* where connections were when they were last looked at, sorted */
 	size_t n_netns;

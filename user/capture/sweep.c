@@ -220,7 +220,7 @@ int sweep_look(int (*look)(uint32_t inum, void *arg), void *arg, const uint32_t 
 
 uint64_t sweep_pause(uint64_t took)
 {
-	const uint64_t most = 15 * UINT64_C(1000000000);
+	const uint64_t most = 10 * UINT64_C(1000000000);
 
 	return took < most / 200 ? took * 200 : most;
 }

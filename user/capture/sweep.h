@@ -31,8 +31,9 @@ int sweep_look(int (*look)(uint32_t inum, void *arg), void *arg, const uint32_t 
 
 /*
  * After a sweep that took so long, ns: how long until the next. Sweeps may take 1/200 of the time,
- * but they come every 15 s whatever they take: handshakes that do not complete are seen by them
- * alone, and the kernel keeps one for a minute (net.ipv4.tcp_synack_retries), fewer tries for less.
+ * but they come every 10 s whatever they take: handshakes that do not complete are seen by them
+ * alone, twice at least; the kernel keeps one for a minute (net.ipv4.tcp_synack_retries: fewer
+ * tries for less), and 30 s of it may be a gap (GAP_PROVEN_NS).
  */
 uint64_t sweep_pause(uint64_t took);
 

@@ -144,7 +144,11 @@ static void answer_verdict(struct agent *agent, struct http_request *request)
 	const struct watched *watched = find_target(agent, request);
 	int64_t since;
 
-	if (watched && !parse_since(request, http_query(request, "since"), &since))
+	if (!watched || parse_since(request, http_query(request, "since"), &since))
+		return;
+	if (since > realtime_ns())
+		answer_say(request, 400, "since is in the future: nothing is known of that\n");
+	else
 		agent_verdict_ask(agent, request, watched, since);
 }
 

@@ -59,7 +59,8 @@ void agent_facts(struct facts *facts, const struct agent *agent, const struct wa
 	*facts = (struct facts){
 		.facts = {.node = kube_node(agent->kube),
 			  .from = ENDPOINTS_FOLLOWED,
-			  .unwatched = facts_unwatched(watched->not_watched_codes) |
+			  .unwatched = facts_unwatched(watched->not_watched_codes |
+						       watched->not_watched_since) |
 				       (agent->unwatched ? UNWATCHED_NO_ROOM : 0),
 			  .unwatched_text = watched->not_watched ? watched->not_watched : "",
 			  .gaps = agent->heartbeat.gaps,
@@ -124,6 +125,7 @@ static void remember(struct agent *agent, struct watched *watched, int64_t now, 
 	watched->remembered = now;
 	history_covered(agent->history, &target, span,
 			causes | causes_since(agent, watched, start));
+	watched->not_watched_since = watched->not_watched_codes;
 }
 
 /* Of callers for whom there was no room in the kernel: it can be of any target. */
@@ -137,7 +139,9 @@ static uint64_t unattributed(const struct agent *agent)
 /* That there was any since all targets were remembered stands against each of them. */
 static uint64_t unattributed_cause(const struct agent *agent)
 {
-	return unattributed(agent) != agent->unattributed ? UINT64_C(1) << REASON_MISCOUNTED : 0;
+	return unattributed(agent) != agent->unattributed || agent->pending_lost
+		       ? UINT64_C(1) << REASON_MISCOUNTED
+		       : 0;
 }
 
 /* The time of day as of the last refresh. */
@@ -154,12 +158,15 @@ int agent_remember(struct agent *agent, uint64_t age)
 
 	if (agent->remembered && monotonic_ns() - agent->remembered < age)
 		return 0;
+	/* it may have stood since the loop came by */
+	heartbeat_now(&agent->heartbeat);
 	r = agent_refresh(agent, 0);
 	if (r)
 		return r;
 	now = refreshed_at(agent);
 	causes = unattributed_cause(agent);
 	agent->unattributed = unattributed(agent);
+	agent->pending_lost = false;
 	history_clock(agent->history, now, agent->report.end_ns);
 	for (struct watched *w = agent->pool.first; w; w = w->next)
 		remember(agent, w, now, causes);

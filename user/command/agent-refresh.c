@@ -8,6 +8,10 @@
 
 /* Looking may take this part of the time for those who ask: 1/10. */
 #define ASKED_PART 10
+/* Sweeps of all namespaces, not only of those where somebody listens or is connected, come so
+ * often, and may take this part of the time. */
+#define EVERYWHERE_NS (600 * UINT64_C(1000000000))
+#define EVERYWHERE_PART 1000
 
 static int take_caller(const struct caller_key *key, const struct caller_counts *counts, void *arg)
 {
@@ -32,17 +36,31 @@ static int take_times(const struct caller_key *key, const struct histograms *tim
 	return watch_set_times(&agent->pool, key, times);
 }
 
+static int swept(struct agent *agent, uint64_t start, bool everywhere, int r)
+{
+	uint64_t end = monotonic_ns(), wait = (end - start) * EVERYWHERE_PART;
+
+	agent->next_sweep = end + sweep_pause(end - start);
+	if (everywhere)
+		agent->next_everywhere = end + (wait > EVERYWHERE_NS ? wait : EVERYWHERE_NS);
+	agent->pending_lost |= capture_pending_lost(agent->capture);
+	return r;
+}
+
 static int sweep(struct agent *agent, uint64_t now)
 {
-	uint64_t end;
-	int r;
+	bool everywhere = now >= agent->next_everywhere;
 
 	if (now < agent->next_sweep)
 		return 0;
-	r = capture_sweep(agent->capture, false);
-	end = monotonic_ns();
-	agent->next_sweep = end + sweep_pause(end - now);
-	return r;
+	return swept(agent, now, everywhere, capture_sweep(agent->capture, everywhere));
+}
+
+int agent_look(struct agent *agent)
+{
+	uint64_t now = monotonic_ns();
+
+	return swept(agent, now, true, capture_last_sweep(agent->capture));
 }
 
 static int read_all(struct agent *agent)

@@ -89,6 +89,7 @@ static void not_watched(void *arg, void *service, const struct not_watched *what
 	free(watched->not_watched);
 	watched->not_watched = *text ? strdup(text) : NULL;
 	watched->not_watched_codes = what->codes & ~(uint32_t)NOT_WATCHED_PENDING;
+	watched->not_watched_since |= watched->not_watched_codes;
 }
 
 static void dialled(void *arg, void *service, const uint16_t *ports, size_t n)

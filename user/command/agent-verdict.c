@@ -150,13 +150,26 @@ static void say_end(const struct agent *agent, const struct verdict_question *qu
 
 /* --- asking --- */
 
+/* All that was counted until now is remembered; what is half open, too. */
+static int look(struct agent *agent)
+{
+	int r = agent_look(agent);
+
+	return r ? r : agent_remember(agent, 0);
+}
+
+/* Those who have come wait from now on. What is half open at the end of their windows may be gone
+ * when the API has answered. */
 static void confirm(struct agent *agent)
 {
 	agent->asking = agent->asking_next;
 	agent->asking_next = NULL;
-	agent->confirm_asked = agent->asking ? later(monotonic_ns(), 1) : 0;
-	if (agent->asking)
-		kube_confirm(agent->kube);
+	if (!agent->asking)
+		return;
+	agent->confirm_asked = monotonic_ns();
+	kube_confirm(agent->kube);
+	if (look(agent))
+		each(agent, &agent->asking, say_failed);
 }
 
 void agent_verdict_ask(struct agent *agent, struct http_request *request,
@@ -180,18 +193,13 @@ void agent_verdict_ask(struct agent *agent, struct http_request *request,
 void agent_verdict_turn(struct agent *agent)
 {
 	const char *why;
-	int r;
 
 	if (!agent->asking)
 		confirm(agent);
 	if (!agent->asking || (kube_confirmed(agent->kube, &why) == KUBE_CONFIRM_PENDING &&
 			       monotonic_ns() - agent->confirm_asked < CONFIRM_NS))
 		return;
-	/* what is half open, or waits, is seen by a look that comes after the window */
-	agent->next_sweep = 0;
-	r = agent_remember(agent, 0);
-	each(agent, &agent->asking, r ? say_failed : answer);
-	agent->confirm_asked = 0;
+	each(agent, &agent->asking, look(agent) ? say_failed : answer);
 }
 
 void agent_verdict_end(struct agent *agent)

@@ -21,11 +21,10 @@
 /* The loop comes by so often, whatever happens: the heartbeat needs it. */
 #define TURN_NS (SECOND / 2)
 /* The counts are read so often when nobody asks, if that takes less than a part of it; and so often
- * whatever it takes: the kernel may keep a handshake that nobody completes for no longer than a
- * minute, and half of that is what a gap may last (GAP_PROVEN_NS). */
+ * whatever it takes: sweeps come with it (sweep_pause()). */
 #define REFRESH_NS (5 * SECOND)
 #define COST_PART 2000
-#define REFRESH_MAX_NS (20 * SECOND)
+#define REFRESH_MAX_NS (10 * SECOND)
 /* Answers that are under way have so long when it is to end. */
 #define DRAIN_NS (3 * SECOND / 2)
 /* After this time it is said what is waited for, and each time that changes. */
@@ -223,6 +222,9 @@ static int refresh(struct agent *agent, uint64_t now)
 	if (wait < REFRESH_NS)
 		wait = REFRESH_NS;
 	agent->next_refresh = now + (wait < REFRESH_MAX_NS ? wait : REFRESH_MAX_NS);
+	/* one that came by somebody's question has moved the next */
+	if (agent->next_sweep > now + REFRESH_NS && agent->next_sweep < agent->next_refresh)
+		agent->next_refresh = agent->next_sweep;
 	return r;
 }
 

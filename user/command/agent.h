@@ -36,15 +36,17 @@ struct agent {
 	uint32_t minute;       /* that was remembered last, and saved */
 	uint64_t remembered;   /* when all targets were; 0: not yet */
 	uint64_t unattributed; /* what the kernel had counted then under no caller */
+	bool pending_lost;     /* since then a sweep had no room for what was half open */
 	struct report report;  /* of all targets together, without callers */
 	/* Who waits for a verdict: until the API has confirmed what it told, asked then; and those
 	 * that came after that question, for whom it is asked again. */
 	struct verdict_question *asking, *asking_next;
-	uint64_t confirm_asked; /* 0: it is not asked */
-	uint64_t started;       /* CLOCK_MONOTONIC ns, as all times here */
-	uint64_t next_refresh;  /* of the counts, when nobody asks */
+	uint64_t confirm_asked;
+	uint64_t started;      /* CLOCK_MONOTONIC ns, as all times here */
+	uint64_t next_refresh; /* of the counts, when nobody asks */
 	uint64_t next_sweep;
-	uint64_t refresh_cost; /* ns that the last refresh took */
+	uint64_t next_everywhere; /* one that looks into all namespaces */
+	uint64_t refresh_cost;    /* ns that the last refresh took */
 	uint16_t kubelet_port;
 	/* ports of Services, from before there was a capture */
 	uint16_t *dialled;
@@ -67,6 +69,8 @@ int agent_settle(struct agent *agent);
 
 /* Brings all reports up to date, unless they are younger than `age` ns. 0 or -errno. */
 int agent_refresh(struct agent *agent, uint64_t age);
+/* Looks as `verify` does at its end: everywhere, and what is half open counts at once. */
+int agent_look(struct agent *agent);
 /* How old they may be for those who ask: looking for them takes a tenth of the time at most. */
 uint64_t agent_age(const struct agent *agent);
 

@@ -78,7 +78,8 @@ void facts_blind(struct facts *facts, const struct kube *kube, const struct targ
 		if ((all[i].until && all[i].until <= start_ns) || (all[i].ends && !went))
 			continue;
 		if (facts->facts.n_blind == COVERAGE_BLIND) {
-			facts->facts.more_blind++;
+			/* what was told late is well: there is but no room to tell of it */
+			facts->facts.more_blind += all[i].lost || !all[i].until;
 			continue;
 		}
 		facts->facts.n_blind++;

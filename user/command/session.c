@@ -170,9 +170,10 @@ static int tick(struct session *session)
 	tell_kubelet(session);
 	if (session->ops->refreshed)
 		session->ops->refreshed(session);
-	/* it may have swept, and does again by then */
 	pause = sweep_pause(monotonic_ns() - start);
 	session->next_refresh = start + (pause > REFRESH_NS ? pause : REFRESH_NS);
+	if (session->next_sweep > start + REFRESH_NS && session->next_sweep < session->next_refresh)
+		session->next_refresh = session->next_sweep;
 	return 0;
 }
 

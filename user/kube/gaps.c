@@ -2,19 +2,27 @@
 #include "gaps.h"
 
 #include <stdio.h>
+#include <string.h>
+
+/* The two oldest become one: from the one's begin to the other's end, and as bad as its worst part.
+ */
+static void join_oldest(struct gaps *gaps)
+{
+	struct watch_gap *oldest = gaps->at;
+
+	oldest[1].since = oldest[0].since < oldest[1].since ? oldest[0].since : oldest[1].since;
+	oldest[1].lost |= oldest[0].lost;
+	gaps->n--;
+	memmove(oldest, oldest + 1, gaps->n * sizeof(*oldest));
+}
 
 void gaps_begin(struct gaps *gaps, uint64_t since)
 {
-	struct watch_gap *last = gaps->n ? &gaps->at[gaps->n - 1] : NULL;
-
 	if (gaps->open)
 		return;
 	gaps->open = true;
-	if (gaps->n == GAPS_MAX) {
-		/* the last one goes on: longer than it was, and as bad as its worst part */
-		last->until = 0;
-		return;
-	}
+	if (gaps->n == GAPS_MAX)
+		join_oldest(gaps);
 	gaps->at[gaps->n++] = (struct watch_gap){.since = since};
 }
 

@@ -39,7 +39,7 @@ void gaps_why(struct gaps *gaps, const char *why);
  * something was told last. */
 void gaps_lost(struct gaps *gaps, uint64_t told);
 
-/* It stands again since then. Of what finds no room the last one is made to reach so far. */
+/* It stands again since then. Where there is no room for one more, the two oldest become one. */
 void gaps_end(struct gaps *gaps, uint64_t until);
 
 #endif
