@@ -151,3 +151,49 @@ source_pods() {
   same old "$(caller_sum true connections.old)" 1
   same "namespaces not seen" "$(jq '.coverage.lost.namespaces // 0' "$T/out.json")" 0
 }
+
+# capabilities NAME…: $T/least is whocalls with these alone. Linux 5.10 counts maps against a limit that only SYS_RESOURCE
+# may raise.
+capabilities() {
+  local set
+  set=$(printf ',+%s' "$@")
+  [[ $(uname -r) != 5.10.* ]] || set+=,+sys_resource
+  printf '#!/bin/sh\nexec setpriv --bounding-set "-all%s" --inh-caps -all "%s" "$@"\n' "$set" "$WHOCALLS" >"$T/least"
+  chmod 755 "$T/least"
+}
+
+@test "with the capabilities that doctor lists and no others all is seen; without any of them it does not start" {
+  local all one rest status
+  mapfile -t all < <("$WHOCALLS" doctor | grep -oP '^ok +CAP_\K[A-Z_]+' | tr '[:upper:]' '[:lower:]')
+  capabilities "${all[@]}"
+  server_start s
+  client_start old c --to 100.96.0.2 --mode hold --hold-until "$T/end"
+  client_ready old
+  server_wait s accepted 1
+  trace_start_as root --port "$PORT"
+  WHOCALLS=$T/least trace_start_as lesser --port "$PORT"
+  client_run new c --to 100.96.0.2 --connections 20
+  for one in root lesser; do
+    trace_stop "$one"
+    jq -S '[(.callers | sort_by(.process)[] | {class, process, pid, cgroup_path, old: .connections.old, opened: .connections.opened}),
+      .totals.old, .totals.opened, .coverage.lost, [.coverage.hooks[] | .program, .hook, .seen]]' "$T/$one/out.json" >"$T/$one.saw"
+  done
+  diff "$T/root.saw" "$T/lesser.saw"
+  same opened "$(total opened "$T/lesser/out.json")" 20
+  same "open before" "$(total old "$T/lesser/out.json")" 1
+
+  for one in "${all[@]}"; do
+    mapfile -t rest < <(printf '%s\n' "${all[@]}" | grep -vx "$one")
+    capabilities "${rest[@]}"
+    status=0
+    in_pod node "$T/least" trace --port "$PORT" --for 1ms 2>"$T/err" || status=$?
+    same "status without $one" "$status" 77
+    grep -q "missing here: CAP_${one^^};" "$T/err"
+    in_pod node "$T/least" doctor >"$T/doctor.$one" || true
+  done
+  # what each is for
+  grep -q '^FAIL  tp_btf/inet_sock_set_state .*EPERM' "$T/doctor.sys_admin"
+  grep -q '^lack  network namespaces  .* refused' "$T/doctor.sys_ptrace"
+  grep -q '^lack  cgroups by id  .*EPERM' "$T/doctor.dac_read_search"
+  same tried "${#all[@]}" 3
+}

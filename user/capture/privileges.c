@@ -11,11 +11,11 @@
 
 #include <linux/capability.h>
 
+/* CAP_SYS_ADMIN stands for CAP_BPF and CAP_PERFMON, and for CAP_NET_ADMIN where sockops are loaded:
+ * who has it needs none of these. */
 const struct privilege privileges[] = {
-	{CAP_BPF, "CAP_BPF", "load programs and maps"},
-	{CAP_PERFMON, "CAP_PERFMON", "attach to tracepoints, read the kernel's memory"},
-	{CAP_NET_ADMIN, "CAP_NET_ADMIN", "attach the second witness (sockops) to cgroup2"},
-	{CAP_SYS_ADMIN, "CAP_SYS_ADMIN", "enter the pods' network namespaces for the snapshot"},
+	{CAP_SYS_ADMIN, "CAP_SYS_ADMIN",
+	 "load programs, enter the pods' network namespaces for the snapshot"},
 	{CAP_SYS_PTRACE, "CAP_SYS_PTRACE", "find the pods' network namespaces under /proc"},
 	{CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH",
 	 "find a process's container by its cgroup's id"},
@@ -40,9 +40,6 @@ int privilege_held(const struct privilege *privilege)
 
 	if (r)
 		return r;
-	if ((privilege->number == CAP_BPF || privilege->number == CAP_PERFMON) &&
-	    bits >> CAP_SYS_ADMIN & 1)
-		return 1;
 	return bits >> privilege->number & 1;
 }
 

@@ -15,8 +15,7 @@ struct privilege {
 extern const struct privilege privileges[];
 extern const size_t n_privileges;
 
-/* 1: this process has it (CAP_SYS_ADMIN stands for BPF and PERFMON, too), 0: not, or a negative
- * errno. */
+/* 1: this process has it, 0: not, or a negative errno. */
 int privilege_held(const struct privilege *privilege);
 
 /* Writes the names of those that are missing, with commas; returns their number. */

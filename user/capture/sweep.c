@@ -33,6 +33,7 @@ struct walk {
 	size_t n_only;
 	struct seen seen;
 	int failed;
+	bool refused; /* of a process it was not told which namespace is its own */
 };
 
 static int compare(const void *a, const void *b)
@@ -127,9 +128,13 @@ static int visit(struct walk *walk, const char *path)
 	uint32_t inum;
 	int fd, r = 0;
 
-	/* stat() is cheap and most processes share few namespaces; one that ended is no failure */
-	if (stat(path, &st))
+	/* stat() is cheap and most processes share few namespaces; one that ended is no failure: at
+	 * first it may be EACCES, too */
+	if (stat(path, &st) && (errno != EACCES || stat(path, &st))) {
+		/* init's is the node's own, in which others are, too */
+		walk->refused |= errno == EACCES && strcmp(path, "/proc/1/ns/net");
 		return 0;
+	}
 	inum = (uint32_t)st.st_ino;
 	if (walk->only && !bsearch(&inum, walk->only, walk->n_only, sizeof(inum), compare))
 		return 0;
@@ -187,6 +192,9 @@ static int walk_all(struct walk *walk)
 		r = visit_all(walk, "/run/netns", "", false);
 	if (setns(own, CLONE_NEWNET) && !r)
 		r = -errno;
+	/* how many namespaces those are is not known: at least one, unless all that are wanted were
+	 * seen */
+	walk->failed += walk->refused && !(walk->only && walk->seen.n == walk->n_only);
 	free(walk->seen.inums);
 	close(own);
 	return r ? r : walk->failed;

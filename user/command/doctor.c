@@ -18,6 +18,7 @@
 #include "../capture/cgroup.h"
 #include "../capture/hooks.h"
 #include "../capture/privileges.h"
+#include "../capture/sweep.h"
 #include "command.h"
 #include "doctor-cluster.h"
 
@@ -105,7 +106,7 @@ static const struct examined_hook hooks[] = {
 	{HOOK_TP_BTF, "inet_sock_set_state", NEEDED,
 	 "first witness of the handshake, the end, the client", "nothing can be counted"},
 	{HOOK_SOCKOPS, "", BETTER, "second witness of the handshake",
-	 "what the first witness misses can only be healed by sweeps; it needs cgroup2 mounted, and CAP_NET_ADMIN"},
+	 "what the first witness misses can only be healed by sweeps; it needs cgroup2 mounted"},
 	{HOOK_ITER, "tcp", NEEDED, "connections that were open before",
 	 "what was open before would stay unseen"},
 	{HOOK_ITER, "task_file", NEEDED, "processes of old connections, the kubelet",
@@ -158,6 +159,39 @@ static void examine_privileges(struct examination *examination)
 		line(examination, held == 1, NEEDED, privileges[i].name, "%s%s",
 		     privileges[i].reason, held == 1 ? "" : ": missing; run with sudo");
 	}
+}
+
+static int count_one(uint32_t inum, void *arg)
+{
+	(void)inum;
+	++*(unsigned int *)arg;
+	return 0;
+}
+
+/* What a lesser capability, AppArmor or a pid namespace may keep from it. */
+static void examine_namespaces(struct examination *examination)
+{
+	unsigned int n = 0;
+	int r = sweep_look(count_one, &n, NULL, 0);
+
+	if (r)
+		line(examination, false, BETTER, "network namespaces",
+		     "%u can be looked into, others can't: %s; what was open there before stays unseen",
+		     n, r < 0 ? strerrorname_np(-r) : "refused");
+	else
+		line(examination, true, BETTER, "network namespaces", "%u can be looked into", n);
+}
+
+static void examine_cgroups(struct examination *examination)
+{
+	char path[4096];
+	int r = cgroup_path(1, path, sizeof(path)); /* the root */
+
+	if (r)
+		line(examination, false, BETTER, "cgroups by id",
+		     "%s; which pod a process is in is not known", strerrorname_np(-r));
+	else
+		line(examination, true, BETTER, "cgroups by id", "which pod a process is in");
 }
 
 /* The kernel charges maps to the memory cgroup since 5.11; before, to RLIMIT_MEMLOCK, which libbpf
@@ -300,6 +334,8 @@ int doctor_main(int argc, char **argv)
 	if (kernel)
 		examine_hooks(&examination, kernel);
 	btf__free(kernel);
+	examine_namespaces(&examination);
+	examine_cgroups(&examination);
 	examine_memory(&examination);
 	/* where one of these has failed already it would only say the same again */
 	if (examination.possible)
