@@ -106,7 +106,7 @@ agent_options() { # that it knows
     jq -r '.[].value' "$JSON"/kustomize/overlays/*/args.json
     grep '^ExecStart=' deploy/whocalls-agent.service | tr ' ' '\n'
   } | grep -oP '^--[a-z-]+' | sort -u >"$used"
-  same "options that are used" "$(tr '\n' ' ' <"$used")" '--all-services --kubeconfig --listen --node --service-graph '
+  same "options that are used" "$(tr '\n' ' ' <"$used")" '--all-services --kubeconfig --listen --node --service-graph --state '
   comm -23 "$used" <(agent_options) | none "options that the agent doesn't know"
 }
 
@@ -123,7 +123,7 @@ agent_options() { # that it knows
   kubectl kustomize --help 2>/dev/null | grep -q kustomization || skip "skipped: there is no kubectl with kustomize"
   local folder arguments
   for folder in base overlays/all-services overlays/service-graph; do
-    arguments=agent,--listen=:9435,'--node=$(NODE_NAME)'
+    arguments=agent,--listen=:9435,'--node=$(NODE_NAME)',--state=/var/lib/whocalls
     [[ $folder == base ]] || arguments+=",--${folder#*/}"
     same "arguments of $folder" "$(kubectl kustomize "deploy/kustomize/$folder" |
       yq -r 'select(.kind == "DaemonSet").spec.template.spec.containers[0].args | join(",")')" "$arguments"
