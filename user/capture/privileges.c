@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -58,4 +59,39 @@ int privileges_missing(char *names, size_t size)
 		missing++;
 	}
 	return missing;
+}
+
+/* Beside those: to run the plugins of a kubeconfig as their user and to end them, and to write into
+ * a folder of somebody else's. */
+static const int also_kept[] = {CAP_SETUID, CAP_SETGID, CAP_KILL, CAP_DAC_OVERRIDE};
+
+static uint64_t kept(void)
+{
+	uint64_t bits = 0;
+
+	for (size_t i = 0; i < n_privileges; i++)
+		bits |= UINT64_C(1) << privileges[i].number;
+	for (size_t i = 0; i < sizeof(also_kept) / sizeof(also_kept[0]); i++)
+		bits |= UINT64_C(1) << also_kept[i];
+	return bits;
+}
+
+int privileges_drop(void)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {};
+	uint64_t keep = kept();
+
+	/* what a program that it runs could get; who may not take that away has less anyway */
+	for (int number = 0; number <= CAP_LAST_CAP; number++)
+		if (!(keep >> number & 1))
+			prctl(PR_CAPBSET_DROP, number, 0, 0, 0);
+	if (syscall(SYS_capget, &header, data))
+		return -errno;
+	for (int i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
+		data[i].permitted &= (uint32_t)(keep >> 32 * i);
+		data[i].effective &= data[i].permitted;
+		data[i].inheritable &= data[i].permitted;
+	}
+	return syscall(SYS_capset, &header, data) ? -errno : 0;
 }

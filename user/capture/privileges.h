@@ -21,4 +21,8 @@ int privilege_held(const struct privilege *privilege);
 /* Writes the names of those that are missing, with commas; returns their number. */
 int privileges_missing(char *names, size_t size);
 
+/* All is loaded and attached: what only that took, or nothing takes, is given up for good. 0 or
+ * -errno. */
+int privileges_drop(void);
+
 #endif

@@ -147,7 +147,9 @@ static int begin(struct agent *agent, const struct waits *waits)
 		if (!agent->pool.target.endpoints[agent->settled].until)
 			agent->pool.target.endpoints[agent->settled].since = monotonic_ns();
 	watch_settle(&agent->pool);
-	r = loop_add(waits->epoll, capture_fd(agent->capture), EPOLLIN);
+	r = privileges_drop();
+	if (!r)
+		r = loop_add(waits->epoll, capture_fd(agent->capture), EPOLLIN);
 	if (!r)
 		r = agent_refresh(agent, 0);
 	if (r) {
