@@ -221,6 +221,18 @@ test-kube-cluster: test-programs $(STATIC_LOAD)
 		WHOCALLS=$(abspath $(BUILD)/whocalls) LOAD=$(abspath $(LOAD)) LOAD_STATIC=$(abspath $(STATIC_LOAD)) \
 		scripts/run-bats.sh tests/kube
 
+# The image and the manifests of deploy/ on a whole node, scraped by Debian's Prometheus.
+.PHONY: test-agent test-agent-node
+test-agent:
+	$(Q)scripts/deps.sh build kube agent
+	$(Q)$(MAKE) --no-print-directory test-agent-node
+
+test-agent-node: test-programs $(STATIC_LOAD) image
+	$(Q)KUBE_ROOT=$$(exec setpriv --pdeathsig TERM scripts/kube-build.sh) && export KUBE_ROOT && \
+		PROMETHEUS=$$(exec setpriv --pdeathsig TERM scripts/prometheus.sh) && export PROMETHEUS && \
+		WHOCALLS=$(abspath $(BUILD)/whocalls) LOAD=$(abspath $(LOAD)) LOAD_STATIC=$(abspath $(STATIC_LOAD)) \
+		IMAGE=$(abspath $(BUILD)/whocalls-image.tar) scripts/run-bats.sh tests/agent
+
 # libFuzzer targets; FUZZ_SECONDS each.
 FUZZ_SECONDS ?= 60
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz-*.c))

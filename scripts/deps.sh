@@ -1,5 +1,5 @@
 #!/bin/sh
-# deps.sh build|arm64|test|kernels|kube|check|bench|bench-kernels...: installs what is missing of Debian's packages for
+# deps.sh build|arm64|test|kernels|kube|agent|check|bench|bench-kernels...: installs what is missing of Debian's packages for
 # these tasks, and says so first. Elsewhere than on Debian it only tells what is needed.
 set -eu
 
@@ -10,6 +10,7 @@ packages() {
   test) echo libcmocka-dev bats jq yq iproute2 util-linux procps nginx wrk curl openssl nghttp2-server nghttp2-client ;;
   kernels) echo qemu-system-x86 qemu-system-arm bats jq iproute2 util-linux procps kmod cpio xz-utils zstd lz4 ;;
   kube) echo bats jq iproute2 util-linux procps dpkg-dev curl openssl iptables libc6-dev ;;
+  agent) echo yq ;;
   demo) echo iproute2 util-linux jq ;;
   check) echo clang-tidy clang-format cppcheck shellcheck mandoc libclang-rt-14-dev clang-19 ;;
   bench) echo jq iproute2 util-linux procps libbpf-tools bpftrace nginx-light wrk ;;

@@ -18,7 +18,7 @@ real_clean() {
   kubectl delete deployments,services -A -l made-by=test >/dev/null 2>&1
   wait_for '[[ -z $(kubectl get replicasets -A -o name) ]]' 60
   # their objects; the kubelet ends the containers in its own time, and those do nothing any more
-  kubectl delete pods -A --all --force --grace-period=0 >/dev/null 2>&1
+  kubectl delete pods -A -l made-by=test --force --grace-period=0 >/dev/null 2>&1
   in_kube find /run/gates -type f -delete
 }
 
@@ -58,7 +58,7 @@ deploy() {
       volumes: [{name: "gates", hostPath: {path: "/run/gates"}}], terminationGracePeriodSeconds: 1}
     | '"${5:-.}"'
     | {apiVersion: "apps/v1", kind: "Deployment", metadata: {$name, labels: {"made-by": "test"}}, spec: {$replicas,
-        selector: {matchLabels: {app: $name}}, template: {metadata: {labels: {app: $name}}, spec: .}}}' |
+        selector: {matchLabels: {app: $name}}, template: {metadata: {labels: {app: $name, "made-by": "test"}}, spec: .}}}' |
     kubectl -n "$1" create -f - >/dev/null
 }
 
