@@ -139,10 +139,11 @@ check 'clang-tidy' tidy "${flags[@]}"
 check 'cppcheck' cpp_check
 check 'shellcheck' shellcheck "${scripts[@]}"
 check 'mandoc' mandoc -T lint -W warning deploy/whocalls.1
-if command -v promtool >/dev/null; then
-  check 'rules of Prometheus' promtool test rules deploy/prometheus/rules-test.yaml
+promtool=$(command -v promtool || { root=$(scripts/prometheus.sh) && echo "$root/usr/bin/promtool"; })
+if [ -n "$promtool" ]; then
+  check 'rules of Prometheus' "$promtool" test rules deploy/prometheus/rules-test.yaml
 else
-  skip 'rules of Prometheus' 'there is no promtool here'
+  skip 'rules of Prometheus' 'there is no promtool, and it could not be got'
 fi
 check 'white space' whitespace
 check 'nothing of another machine' foreign
