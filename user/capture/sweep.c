@@ -119,6 +119,13 @@ int sweep_run(const struct bpf_program *program)
 	return r;
 }
 
+/* Of init it does not matter: its namespace is the node's own, in which others are, too. */
+static void refused(struct walk *walk, const char *path)
+{
+	if (strcmp(path, "/proc/1/ns/net"))
+		walk->refused = true;
+}
+
 /* Enters the namespace behind `path` unless it was visited, and looks: positive is a failure there.
  */
 static int visit(struct walk *walk, const char *path)
@@ -131,8 +138,8 @@ static int visit(struct walk *walk, const char *path)
 	/* stat() is cheap and most processes share few namespaces; one that ended is no failure: at
 	 * first it may be EACCES, too */
 	if (stat(path, &st) && (errno != EACCES || stat(path, &st))) {
-		/* init's is the node's own, in which others are, too */
-		walk->refused |= errno == EACCES && strcmp(path, "/proc/1/ns/net");
+		if (errno == EACCES)
+			refused(walk, path);
 		return 0;
 	}
 	inum = (uint32_t)st.st_ino;
@@ -143,8 +150,12 @@ static int visit(struct walk *walk, const char *path)
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 && (errno == ENOENT || errno == ESRCH))
 		return 0;
-	if (fd >= 0 && (fstatfs(fd, &fs) || fs.f_type != NSFS_MAGIC))
-		goto out; /* a plain file that somebody left under /run/netns */
+	if (fd >= 0 && (fstatfs(fd, &fs) || fs.f_type != NSFS_MAGIC)) {
+		/* a plain file that somebody left under /run/netns, or how 5.10 refuses */
+		if (!strncmp(path, "/proc/", 6))
+			refused(walk, path);
+		goto out;
+	}
 	r = seen_add(&walk->seen, inum);
 	if (!r && (fd < 0 || setns(fd, CLONE_NEWNET)))
 		walk->failed++;
