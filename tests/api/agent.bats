@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The agent: many targets at once, and what it answers over HTTP. Pods are those of the API server's own making: pod 0 is
 # 100.96.0.2, pod 1 100.96.0.3 ..., ten to a Deployment app-N.
-# shellcheck disable=SC2016
+# shellcheck disable=SC2016,SC2030,SC2031 # each test is a shell of its own
 
 load lib.sh
 load agent.sh

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# shellcheck disable=SC2016 # conditions in single quotes are evaluated later
+# shellcheck disable=SC2016,SC2119 # conditions in single quotes are evaluated later; agent_start has none of our arguments
 #
 # agent.sh: what an agent costs on its node: memory, CPU at rest, and answers, with TARGETS Services (500) that CALLERS
 # workloads each (10) call; then so many SECONDS_LONG (60) of calls at RATE a second (2,000), after which all that was

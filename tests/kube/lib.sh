@@ -110,7 +110,7 @@ background_in_kube() {
 }
 
 kubectl() {
-  nsenter "--net=/proc/$KUBE_PID/ns/net" -- "$KUBE_ROOT/usr/bin/kubectl" "--cache-dir=$KUBE_DIR/cache" "$@"
+  HOME=$KUBE_DIR nsenter "--net=/proc/$KUBE_PID/ns/net" -- "$KUBE_ROOT/usr/bin/kubectl" "--cache-dir=$KUBE_DIR/cache" "$@"
 }
 
 # api METHOD PATH [curl args…]: as administrator; with a body from standard input if there is `--data @-`. Prints the
