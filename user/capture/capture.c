@@ -516,6 +516,15 @@ bool capture_pending_lost(struct capture *capture)
 	return lost;
 }
 
+bool capture_forget_unseen(struct capture *capture)
+{
+	bool any = capture->unlooked || capture->unswept;
+
+	capture->unlooked = 0;
+	capture->unswept = 0;
+	return any;
+}
+
 int capture_last_sweep(struct capture *capture)
 {
 	int r = look_for_loopbacks(capture);

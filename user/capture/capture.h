@@ -94,6 +94,10 @@ int capture_sweep(struct capture *capture, bool everywhere);
  * be attempts that are counted nowhere. */
 bool capture_pending_lost(struct capture *capture);
 
+/* Before all namespaces are looked into anew (capture_endpoints_changed(), capture_last_sweep()):
+ * forgets in how many that could not be done until now, and tells whether there were any. */
+bool capture_forget_unseen(struct capture *capture);
+
 /* Whether the tracepoint's program was skipped at times, so that ends may have been missed: then
  * sweeps are worth their cost. */
 bool capture_misses(struct capture *capture);

@@ -136,12 +136,14 @@ static uint64_t unattributed(const struct agent *agent)
 	return others->opened + others->refused + others->stray + others->pending;
 }
 
-/* That there was any since all targets were remembered stands against each of them. */
-static uint64_t unattributed_cause(const struct agent *agent)
+/* What there was since all targets were remembered, and of which it isn't known whose it was: it
+ * stands against each of them. */
+static uint64_t common_causes(const struct agent *agent)
 {
-	return unattributed(agent) != agent->unattributed || agent->pending_lost
-		       ? UINT64_C(1) << REASON_MISCOUNTED
-		       : 0;
+	bool lost = unattributed(agent) != agent->unattributed || agent->pending_lost;
+
+	return (lost ? UINT64_C(1) << REASON_MISCOUNTED : 0) |
+	       (agent->unseen ? UINT64_C(1) << REASON_NAMESPACES_UNSEEN : 0);
 }
 
 /* The time of day as of the last refresh. */
@@ -164,9 +166,10 @@ int agent_remember(struct agent *agent, uint64_t age)
 	if (r)
 		return r;
 	now = refreshed_at(agent);
-	causes = unattributed_cause(agent);
+	causes = common_causes(agent);
 	agent->unattributed = unattributed(agent);
 	agent->pending_lost = false;
+	agent->unseen = false;
 	history_clock(agent->history, now, agent->report.end_ns);
 	for (struct watched *w = agent->pool.first; w; w = w->next)
 		remember(agent, w, now, causes);
@@ -211,7 +214,7 @@ void agent_forget(struct agent *agent, struct watched *watched)
 	if (!agent_refresh(agent, agent_age(agent))) {
 		now = refreshed_at(agent);
 		history_clock(agent->history, now, agent->report.end_ns);
-		remember(agent, watched, now, unattributed_cause(agent));
+		remember(agent, watched, now, common_causes(agent));
 	}
 	history_ended(agent->history, &target, history_minute(realtime_ns()));
 }

@@ -60,6 +60,7 @@ int agent_look(struct agent *agent)
 {
 	uint64_t now = monotonic_ns();
 
+	agent->unseen |= capture_forget_unseen(agent->capture);
 	return swept(agent, now, true, capture_last_sweep(agent->capture));
 }
 

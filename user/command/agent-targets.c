@@ -148,6 +148,7 @@ int agent_settle(struct agent *agent)
 	if (!agent->changed || start < agent->next_settle)
 		return 0;
 	agent->changed = false;
+	agent->unseen |= capture_forget_unseen(agent->capture);
 	r = capture_endpoints_changed(agent->capture);
 	end = monotonic_ns();
 	agent->next_settle = end + (end - start) * 100;

@@ -17,6 +17,8 @@
 
 /* So long the API may take to confirm what it has told. */
 #define CONFIRM_NS (30 * UINT64_C(1000000000))
+/* It is not asked more often than that: each time all namespaces are looked into twice. */
+#define ASK_NS UINT64_C(1000000000)
 
 struct verdict_question {
 	struct verdict_question *next;
@@ -162,10 +164,10 @@ static int look(struct agent *agent)
  * when the API has answered. */
 static void confirm(struct agent *agent)
 {
+	if (!agent->asking_next || monotonic_ns() - agent->confirm_asked < ASK_NS)
+		return;
 	agent->asking = agent->asking_next;
 	agent->asking_next = NULL;
-	if (!agent->asking)
-		return;
 	agent->confirm_asked = monotonic_ns();
 	kube_confirm(agent->kube);
 	if (look(agent))

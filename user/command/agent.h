@@ -37,6 +37,7 @@ struct agent {
 	uint64_t remembered;   /* when all targets were; 0: not yet */
 	uint64_t unattributed; /* what the kernel had counted then under no caller */
 	bool pending_lost;     /* since then a sweep had no room for what was half open */
+	bool unseen;           /* since then a namespace could not be looked into */
 	struct report report;  /* of all targets together, without callers */
 	/* Who waits for a verdict: until the API has confirmed what it told, asked then; and those
 	 * that came after that question, for whom it is asked again. */
