@@ -318,9 +318,7 @@ static __noinline int turn_socket_sent(struct tcp_sock *tp)
 	return turn_was_sent(turn_cookie(tp), &at);
 }
 
-/* Runs for whatever is read from TCP: leaves at once. */
-SEC("tp_btf/tcp_rcv_space_adjust")
-int BPF_PROG(turn_read, struct sock *sk)
+static __always_inline int turn_read_by(struct sock *sk)
 {
 	struct tcp_sock *tp;
 
@@ -328,6 +326,24 @@ int BPF_PROG(turn_read, struct sock *sk)
 		return 0;
 	tp = bpf_skc_to_tcp_sock(sk);
 	return tp ? turn_was_read(tp) : 0;
+}
+
+/* Runs for whatever is read from TCP: leaves at once. */
+SEC("tp_btf/tcp_rcv_space_adjust")
+int BPF_PROG(turn_read, struct sock *sk)
+{
+	return turn_read_by(sk);
+}
+
+/*
+ * From 7.0 on a thread can lose the CPU inside of a program, and until it is back there the kernel
+ * skips that program for all others on this CPU; should it skip both of a turn's, nothing tells
+ * that there was one. So there are two of each: what the first has told the second sees to be told.
+ */
+SEC("tp_btf/tcp_rcv_space_adjust")
+int BPF_PROG(turn_read_again, struct sock *sk)
+{
+	return turn_read_by(sk);
 }
 
 static __always_inline int turn_sent_by(struct sock *sk)
@@ -344,6 +360,12 @@ static __always_inline int turn_sent_by(struct sock *sk)
  * own. */
 SEC("tp_btf/sock_send_length")
 int BPF_PROG(turn_sent, struct sock *sk, int ret)
+{
+	return ret > 0 ? turn_sent_by(sk) : 0;
+}
+
+SEC("tp_btf/sock_send_length")
+int BPF_PROG(turn_sent_again, struct sock *sk, int ret)
 {
 	return ret > 0 ? turn_sent_by(sk) : 0;
 }

@@ -28,12 +28,18 @@ http_run() {
   client_run "$name" c --to 100.96.0.2 --mode http "$@"
 }
 
+# Of how many turns no hook can have told, as the tracer says (from 7.0 on).
+untold() {
+  jq '.coverage.hooks[] | select(.program == "requests") | .untold' "$T/out.json"
+}
+
 # turns_are NAME N requests|turns: the tracer's and, if it counts them, the server's. All connections have ended.
 turns_are() {
   server_wait s closed "$(client_count "$1" connections)"
   trace_stop
-  caller_is "$1" "requests=$2" "requests_are=$3"
-  same "requests in all" "$(total requests)" "$2"
+  COUNTED=$(total requests)
+  (($(untold) >= $2 - COUNTED && $2 >= COUNTED)) || same "requests in all" "$COUNTED" "$2"
+  caller_is "$1" "requests=$COUNTED" "requests_are=$3"
   if [[ $3 == turns ]]; then
     (($(caller_count "$1" overlaps) > 0))
   else
@@ -50,6 +56,7 @@ times_counted() {
   local missed
   missed=$(jq '.coverage.hooks[] | select(.program == "requests") | .missed' "$T/out.json")
   same "lost times" "$(jq .coverage.lost.times "$T/out.json")" 0
+  missed=$((missed + $1 - ${COUNTED:-$1}))
   same "service times" "$(($(jq '.callers[0].service_time.count // 0' "$T/out.json") + missed))" "$1"
   same "response times" "$(($(jq '.callers[0].response_time.count // 0' "$T/out.json") + missed))" "$1"
 }

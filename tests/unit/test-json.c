@@ -318,9 +318,9 @@ static void check_document(json_t *json)
 	expect_number(json, "totals/kernel_opened", 9);
 	expect_keys(at(json, "coverage"), "hooks endpoints gaps lost notes");
 	expect_keys(at(json, "coverage/hooks/0"),
-		    "program hook why seen missed healed recursion_misses nmissed");
+		    "program hook why seen missed healed recursion_misses nmissed untold");
 	expect_keys(at(json, "coverage/hooks/1"),
-		    "program hook why seen missed healed recursion_misses nmissed");
+		    "program hook why seen missed healed recursion_misses nmissed untold");
 	expect_number(json, "coverage/hooks/0/seen", 5);
 	expect_number(json, "coverage/hooks/0/missed", 1);
 	expect_number(json, "coverage/hooks/0/healed", 3);

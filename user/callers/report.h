@@ -32,6 +32,9 @@ struct hook {
 	uint64_t healed; /* likewise, that this one saw and the one before it missed */
 	/* of all runs, the target's or not: bpf_prog_info.recursion_misses */
 	uint64_t recursion_misses;
+	/* of `requests`: so many turns, at most, may not have been seen at all, since the kernel
+	 * skipped runs of both sides' programs; they are missing from counts */
+	uint64_t untold;
 	/* likewise, of a kretprobe: calls for which it had no instance left */
 	uint64_t nmissed;
 };

@@ -370,6 +370,28 @@ static void count_misses(struct hook *hook, size_t which, const struct totals *t
 		hook->missed = totals->turns_found;
 }
 
+static uint64_t less(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/*
+ * A turn is found if its read or its write is told. For one of which nothing is, the kernel has
+ * skipped a run of all programs of the one side, and of all of the other; of a kprobe and its
+ * return one is enough.
+ */
+static uint64_t untold(const struct capture *capture)
+{
+	struct bpf_program *const *programs = capture->hooks[REQUESTS].programs;
+	uint64_t misses[HOOK_PROGRAMS];
+
+	for (size_t i = 0; i < HOOK_PROGRAMS; i++)
+		misses[i] = recursion_misses(programs[i]);
+	if (programs[2] == capture->bpf->progs.turn_read_again)
+		return less(less(misses[0], misses[2]), less(misses[1], misses[3]));
+	return less(misses[0], misses[1] + misses[2]);
+}
+
 static uint64_t opened(const struct totals *totals)
 {
 	uint64_t sum = 0;
@@ -418,6 +440,8 @@ int capture_report(struct capture *capture, struct report *report)
 			hook->seen = totals.refused + totals.stray;
 		for (size_t j = 0; j < HOOK_PROGRAMS; j++)
 			hook->recursion_misses += recursion_misses(attached->programs[j]);
+		if (i == REQUESTS && hook->hook)
+			hook->untold = untold(capture);
 		hook->nmissed = kretprobe_missed(&attached->kretprobe);
 		if (hook->hook)
 			count_misses(hook, i, &totals, report->opened,

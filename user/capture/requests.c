@@ -45,6 +45,10 @@ static void choose(struct capture *capture, const char *btf, const char *forced)
 
 	if (hooks_kernel_is(6, 3)) {
 		hook->programs[1] = bpf->progs.turn_sent;
+		if (hooks_kernel_is(7, 0)) {
+			hook->programs[2] = bpf->progs.turn_read_again;
+			hook->programs[3] = bpf->progs.turn_sent_again;
+		}
 		snprintf(hook->name, sizeof(hook->name), READ_HOOK ", tp_btf/sock_send_length");
 		return;
 	}
@@ -60,6 +64,14 @@ static void choose(struct capture *capture, const char *btf, const char *forced)
 	}
 }
 
+static bool is_of(const struct attached *hook, const struct bpf_program *program)
+{
+	for (size_t i = 0; i < HOOK_PROGRAMS && hook->programs[0]; i++)
+		if (hook->programs[i] == program)
+			return true;
+	return false;
+}
+
 void capture_choose_requests(struct capture *capture, const struct capture_options *options,
 			     bool none)
 {
@@ -67,6 +79,7 @@ void capture_choose_requests(struct capture *capture, const struct capture_optio
 	struct whocalls_bpf *bpf = capture->bpf;
 	struct bpf_program *const all[] = {
 		bpf->progs.turn_read,       bpf->progs.turn_sent,
+		bpf->progs.turn_read_again, bpf->progs.turn_sent_again,
 		bpf->progs.turn_sent_fexit, bpf->progs.turn_sent_page_fexit,
 		bpf->progs.turn_sending,    bpf->progs.turn_sent_kretprobe};
 
@@ -79,8 +92,5 @@ void capture_choose_requests(struct capture *capture, const struct capture_optio
 	if (hook->programs[1])
 		hook->programs[0] = bpf->progs.turn_read;
 	for (size_t i = 0; i < LENGTH(all); i++)
-		bpf_program__set_autoload(all[i],
-					  hook->programs[0] && (all[i] == hook->programs[0] ||
-								all[i] == hook->programs[1] ||
-								all[i] == hook->programs[2]));
+		bpf_program__set_autoload(all[i], is_of(hook, all[i]));
 }

@@ -14,7 +14,7 @@
 #include "whocalls.skel.h" /* the same for both builds of the BPF side */
 
 /* A hook can be several functions. */
-#define HOOK_PROGRAMS 3
+#define HOOK_PROGRAMS 4
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 

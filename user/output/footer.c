@@ -266,6 +266,9 @@ static void print_hook(FILE *file, const struct hook *hook, const struct table_o
 	if (skipped)
 		format_append(text, sizeof(text), ", %" PRIu64 " %s skipped by the kernel", skipped,
 			      say_plural(skipped, "run", "runs"));
+	if (hook->untold)
+		format_append(text, sizeof(text), ", so that up to %" PRIu64 " may be uncounted",
+			      hook->untold);
 	if (hook->why && *hook->why)
 		format_append(text, sizeof(text), " (%s)", hook->why);
 	say(file, options, false, "%s", text);

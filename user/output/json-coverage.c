@@ -9,14 +9,14 @@ static json_t *json_hook(const struct hook *hook)
 	json_t *counts;
 
 	if (hook->hook)
-		counts = json_pack("{s:I, s:I, s:I, s:I, s:I}", "seen", (json_int_t)hook->seen,
+		counts = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "seen", (json_int_t)hook->seen,
 				   "missed", (json_int_t)hook->missed, "healed",
 				   (json_int_t)hook->healed, "recursion_misses",
 				   (json_int_t)hook->recursion_misses, "nmissed",
-				   (json_int_t)hook->nmissed);
+				   (json_int_t)hook->nmissed, "untold", (json_int_t)hook->untold);
 	else
-		counts = json_pack("{s:n, s:n, s:n, s:n, s:n}", "seen", "missed", "healed",
-				   "recursion_misses", "nmissed");
+		counts = json_pack("{s:n, s:n, s:n, s:n, s:n, s:n}", "seen", "missed", "healed",
+				   "recursion_misses", "nmissed", "untold");
 	if (json_object_update(json, counts)) {
 		json_decref(json);
 		json = NULL;

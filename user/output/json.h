@@ -24,11 +24,12 @@
  * - callers[]: ignored (an option --ignore takes it out of the verdict).
  * - totals: old, open; kernel_opened (the kernel's own total: equals opened at the end); requests
  *   (or turns, of all; null: not counted).
- * - coverage: hooks[]: why (not a better one; null: it is the best), recursion_misses; seen and
- *   missed are null where hook is, for it could not be attached. endpoints[]: start and end of the
- *   watch; listening[]: its sockets, ended (listens no more), queue and limit of their accept
- * queues, overflows and drops of their network namespace since it was met; serving[]: who accepted.
- * lost: events, untracked, ends, accepts, clients, namespaces, listeners, times. notes: sentences.
+ * - coverage: hooks[]: why (not a better one; null: it is the best), recursion_misses, untold
+ * (requests that may be missing, at most); seen and missed are null where hook is, for it could not
+ * be attached. endpoints[]: start and end of the watch; listening[]: its sockets, ended (listens no
+ * more), queue and limit of their accept queues, overflows and drops of their network namespace
+ * since it was met; serving[]: who accepted. lost: events, untracked, ends, accepts, clients,
+ * namespaces, listeners, times. notes: sentences.
  *
  * Only verify has these:
  *
