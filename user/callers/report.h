@@ -32,11 +32,11 @@ struct hook {
 	uint64_t healed; /* likewise, that this one saw and the one before it missed */
 	/* of all runs, the target's or not: bpf_prog_info.recursion_misses */
 	uint64_t recursion_misses;
+	/* likewise, of a kretprobe: calls for which it had no instance left */
+	uint64_t nmissed;
 	/* of `requests`: so many turns, at most, may not have been seen at all, since the kernel
 	 * skipped runs of both sides' programs; they are missing from counts */
 	uint64_t untold;
-	/* likewise, of a kretprobe: calls for which it had no instance left */
-	uint64_t nmissed;
 };
 #define REPORT_HOOKS 6
 #define REPORT_REFUSED 4  /* the row of the hook that sees attempts */
