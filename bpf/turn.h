@@ -318,13 +318,16 @@ static __noinline int turn_socket_sent(struct tcp_sock *tp)
 	return turn_was_sent(turn_cookie(tp), &at);
 }
 
+/* Of a port that is watched; NULL: it is none of these. */
+static __always_inline struct tcp_sock *turn_socket(struct sock *sk)
+{
+	return port_watched(sk->__sk_common.skc_num) ? bpf_skc_to_tcp_sock(sk) : NULL;
+}
+
 static __always_inline int turn_read_by(struct sock *sk)
 {
-	struct tcp_sock *tp;
+	struct tcp_sock *tp = turn_socket(sk);
 
-	if (!port_watched(sk->__sk_common.skc_num))
-		return 0;
-	tp = bpf_skc_to_tcp_sock(sk);
 	return tp ? turn_was_read(tp) : 0;
 }
 
@@ -348,11 +351,8 @@ int BPF_PROG(turn_read_again, struct sock *sk)
 
 static __always_inline int turn_sent_by(struct sock *sk)
 {
-	struct tcp_sock *tp;
+	struct tcp_sock *tp = turn_socket(sk);
 
-	if (!port_watched(sk->__sk_common.skc_num))
-		return 0;
-	tp = bpf_skc_to_tcp_sock(sk);
 	return tp ? turn_socket_sent(tp) : 0;
 }
 

@@ -17,15 +17,6 @@ teardown() {
   node_down
 }
 
-# One Service over pod 0, which listens.
-one_service() {
-  # shellcheck disable=SC2046 # words
-  api_start $(api_objects) --pods 40
-  api_service core web uid-1 80 true
-  api_slice core web "$PORT" 0
-  server_start s
-}
-
 @test "agent: callers of a Service, as JSON and as metrics, equal what its server accepted" {
   one_service
   agent_start

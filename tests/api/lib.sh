@@ -83,3 +83,12 @@ api_read() {
   wait_for '[[ $(in_pod node ss -tnH state established "( sport = :$API_PORT or dport = :$API_PORT )" |
     awk "{ left += \$1 + \$2 } END { print left + 0 }") == 0 ]]'
 }
+
+# one_service: core/web over pod 0, played by the pod s, which listens.
+one_service() {
+  # shellcheck disable=SC2046 # words
+  api_start $(api_objects) --pods 40
+  api_service core web uid-1 80 true
+  api_slice core web "$PORT" 0
+  server_start s
+}

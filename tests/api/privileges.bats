@@ -21,11 +21,7 @@ teardown() {
   for name in "${kept[@]}"; do
     set=$((set | 1 << $(grep -oP "^#define CAP_$name\s+\K\d+" /usr/include/linux/capability.h)))
   done
-  # shellcheck disable=SC2046 # words
-  api_start $(api_objects) --pods 40
-  api_service core web uid-1 80 true
-  api_slice core web "$PORT" 0
-  server_start s
+  one_service
   agent_start
   for name in CapPrm CapEff CapBnd; do
     same "$name" "$(awk -v name="$name:" '$1 == name { print $2 }' "/proc/$AGENT/status")" "$(printf %016x "$set")"

@@ -33,17 +33,12 @@ struct counting {
 static void take_row(const struct history_row *row, void *arg)
 {
 	struct counting *counting = arg;
-	struct traffic *traffic = &counting->traffic;
+	struct tally *part = traffic_part(&counting->traffic, row->class, row->ignored);
 	struct tally tally = history_tally(row);
 
-	if (row->ignored) {
-		tally_add(&traffic->ignored, &tally);
-	} else if (row->class == CLASS_PROBE) {
-		tally_add(&traffic->probes, &tally);
-	} else {
-		tally_add(&traffic->callers, &tally);
+	tally_add(part, &tally);
+	if (part == &counting->traffic.callers)
 		counting->uncertain |= row->uncertain;
-	}
 }
 
 /* --- what stands against it --- */
@@ -142,12 +137,14 @@ static void add_causes(struct verdict *verdict, const struct history *history,
 		where = find_cause(history, target, span, cause);
 		add(verdict, is, reason_brief(is), &where);
 	}
-	where = find_cause(history, target, span, HISTORY_CLOCK_SET);
-	if (window->causes & HISTORY_CLOCK_SET)
+	if (window->causes & HISTORY_CLOCK_SET) {
+		where = find_cause(history, target, span, HISTORY_CLOCK_SET);
 		add(verdict, REASON_GAP, "the clock was set", &where);
-	where = find_cause(history, target, span, HISTORY_GAP);
-	if (window->causes & HISTORY_GAP || !window->complete)
+	}
+	if (window->causes & HISTORY_GAP || !window->complete) {
+		where = find_cause(history, target, span, HISTORY_GAP);
 		add(verdict, REASON_GAP, gap, &where);
+	}
 	/* whatever else makes it so */
 	if (!window->covered && verdict->is == VERDICT_QUIET)
 		add(verdict, REASON_GAP, gap, &(struct looking){});
@@ -169,7 +166,7 @@ void history_decide(const struct history *history, const struct history_target *
 	coverage->drops_unknown = window.drops_unknown;
 	verdict_decide(verdict, traffic, coverage, &options);
 	add_causes(verdict, history, target, &window, coverage->window);
-	if (counting.uncertain && !verdict_has(verdict, REASON_MISCOUNTED))
+	if (counting.uncertain)
 		add(verdict, REASON_MISCOUNTED,
 		    "attempts moved, or a count went down, so that something may not be counted",
 		    &(struct looking){});

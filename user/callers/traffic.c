@@ -53,11 +53,11 @@ struct tally tally_of(const struct report *report, const struct caller *caller)
 	return tally;
 }
 
-static struct tally *tally_for(struct traffic *traffic, const struct caller *caller)
+struct tally *traffic_part(struct traffic *traffic, enum caller_class class, bool ignored)
 {
-	if (caller->ignored)
+	if (ignored)
 		return &traffic->ignored;
-	return caller->class == CLASS_PROBE ? &traffic->probes : &traffic->callers;
+	return class == CLASS_PROBE ? &traffic->probes : &traffic->callers;
 }
 
 void traffic_make(struct traffic *traffic, const struct report *report)
@@ -73,9 +73,10 @@ void traffic_make(struct traffic *traffic, const struct report *report)
 		.dropped = report_dropped(report),
 	};
 	for (size_t i = 0; i < report->n_callers; i++) {
-		struct tally tally = tally_of(report, &report->callers[i]);
+		const struct caller *caller = &report->callers[i];
+		struct tally tally = tally_of(report, caller);
 
-		tally_add(tally_for(traffic, &report->callers[i]), &tally);
+		tally_add(traffic_part(traffic, caller->class, caller->ignored), &tally);
 	}
 }
 

@@ -45,9 +45,10 @@ struct traffic {
 	uint64_t dropped; /* handshakes that listeners of the target dropped: whose is not known */
 };
 
-/* Sums up a report's callers; those that have no row are one. A probe that is ignored is ignored.
- */
+/* Sums up a report's callers; those that have no row are one. */
 void traffic_make(struct traffic *traffic, const struct report *report);
+/* Where a caller's tally belongs: a probe that is ignored is ignored. */
+struct tally *traffic_part(struct traffic *traffic, enum caller_class class, bool ignored);
 /* What one caller of a report did. */
 struct tally tally_of(const struct report *report, const struct caller *caller);
 /* Whether that is anything. */

@@ -380,14 +380,9 @@ static uint64_t less(uint64_t a, uint64_t b)
  * skipped a run of all programs of the one side, and of all of the other; of a kprobe and its
  * return one is enough.
  */
-static uint64_t untold(const struct capture *capture)
+static uint64_t untold(const struct capture *capture, const uint64_t misses[HOOK_PROGRAMS])
 {
-	struct bpf_program *const *programs = capture->hooks[REQUESTS].programs;
-	uint64_t misses[HOOK_PROGRAMS];
-
-	for (size_t i = 0; i < HOOK_PROGRAMS; i++)
-		misses[i] = recursion_misses(programs[i]);
-	if (programs[2] == capture->bpf->progs.turn_read_again)
+	if (capture->hooks[REQUESTS].programs[2] == capture->bpf->progs.turn_read_again)
 		return less(less(misses[0], misses[2]), less(misses[1], misses[3]));
 	return less(misses[0], misses[1] + misses[2]);
 }
@@ -429,6 +424,7 @@ int capture_report(struct capture *capture, struct report *report)
 	for (size_t i = 0; i < LENGTH(programs); i++) {
 		struct hook *hook = &report->hooks[i];
 		const struct attached *attached = &capture->hooks[i];
+		uint64_t misses[HOOK_PROGRAMS];
 
 		memset(hook, 0, sizeof(*hook));
 		hook->program = programs[i];
@@ -438,10 +434,12 @@ int capture_report(struct capture *capture, struct report *report)
 			hook->seen = totals.seen[witnesses[i]];
 		else if (i == REFUSED)
 			hook->seen = totals.refused + totals.stray;
-		for (size_t j = 0; j < HOOK_PROGRAMS; j++)
-			hook->recursion_misses += recursion_misses(attached->programs[j]);
+		for (size_t j = 0; j < HOOK_PROGRAMS; j++) {
+			misses[j] = recursion_misses(attached->programs[j]);
+			hook->recursion_misses += misses[j];
+		}
 		if (i == REQUESTS && hook->hook)
-			hook->untold = untold(capture);
+			hook->untold = untold(capture, misses);
 		hook->nmissed = kretprobe_missed(&attached->kretprobe);
 		if (hook->hook)
 			count_misses(hook, i, &totals, report->opened,
