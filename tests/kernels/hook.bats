@@ -55,8 +55,10 @@ probes() { # of the tracers that run, by the kernel's own list
   client_run many c --to 100.96.0.2 --mode http --connections 400 --concurrency 100
   trace_stop
   caller_is many opened=400 accepted=400 open=0
-  same "seen, missed, nmissed" "$(jq -c '.coverage.hooks[] | select(.program == "inet_csk_accept")
-    | [.seen, .missed, .nmissed]' "$T/out.json")" '[400,0,0]'
+  # nmissed is what there was no instance for. The program itself can be passed over on a kernel that preempts: what
+  # trace_call_bpf() goes by, bpf_prog_active, is the CPU's, and who raised it can be preempted. That is told as missed.
+  same "seen or missed, nmissed" "$(jq -c '.coverage.hooks[] | select(.program == "inet_csk_accept")
+    | [.seen + .missed, .nmissed]' "$T/out.json")" '[400,0]'
   same "probes afterwards" "$(probes)" 0
 }
 
