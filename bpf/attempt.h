@@ -31,6 +31,9 @@ static __always_inline void attempt_move(struct attempt *attempt, const struct a
 	struct caller_counts *from = caller_find(&attempt->key), *to;
 	bool made;
 
+	/* it was counted in the other set: both add up, modulo 2^64 */
+	if (!from)
+		from = caller_insert(&attempt->key, &made);
 	if (!from)
 		return;
 	attempt->key.cgroup = client->key.cgroup;
@@ -46,7 +49,7 @@ static __always_inline void attempt_move(struct attempt *attempt, const struct a
 	__sync_fetch_and_add(&to->refused, attempt->count);
 	__sync_fetch_and_sub(&from->refused, attempt->count);
 	to->pid = client->pid;
-	attempt_time(to, from->last_attempt);
+	attempt_time(to, from->last_attempt ? from->last_attempt : bpf_ktime_get_ns());
 }
 
 /* Leaves this half of an attempt for the other, or puts both together. */

@@ -97,14 +97,20 @@ static __always_inline void caller_identify(struct connection *c, const struct s
 	c->pid = client.pid;
 }
 
-/* The counts that a record's connection belongs to. */
+/* The counts that a record's connection belongs to: those of the others, too, where its caller's
+ * were added up by the program and have no room in this set. */
 static __always_inline struct caller_counts *counts_of(const struct connection *c)
 {
+	struct caller_counts *counts = NULL;
 	__u32 zero = 0;
+	bool made;
 
-	if (c->flags & CONNECTION_UNATTRIBUTED)
-		return bpf_map_lookup_elem(&others, &zero);
-	return caller_find(&c->key);
+	if (!(c->flags & CONNECTION_UNATTRIBUTED)) {
+		counts = caller_find(&c->key);
+		if (!counts)
+			counts = caller_insert(&c->key, &made);
+	}
+	return counts ? counts : bpf_map_lookup_elem(&others, &zero);
 }
 
 /* Finds or makes the caller's counts; those of the others, and the record marked, when there is no

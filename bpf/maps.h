@@ -19,8 +19,7 @@ const volatile bool sockops_tells;
 /* Not where the limit is lower than their number. */
 const volatile bool use_caller_slots;
 const volatile bool use_connection_slots;
-const volatile __u64 tick_ns; /* length of a jiffy */
-const volatile __u32 max_histograms;
+const volatile __u64 tick_ns;   /* length of a jiffy */
 const volatile __u32 nr_accept; /* numbers of the two system calls */
 const volatile __u32 nr_accept4;
 /* Of inet_csk_accept(): 4 up to 6.9, 2 from 6.10 on; 0: not known. */
@@ -49,7 +48,6 @@ __u64 window_start;      /* when the trace began */
 __u64 found_start;       /* what that sweep finds */
 __u32 found_pid;
 __u32 files_again; /* it looks for the kubelet alone */
-__u32 histograms_used;
 __u64 last_wakeup;
 __u64 barrier_word; /* of no meaning: see kernel.h */
 
@@ -69,8 +67,10 @@ struct {
 } loopbacks SEC(".maps");
 
 /* See caller.h; the program has the slots mapped, with all of .bss. */
-struct caller_slot caller_slots[CALLER_SLOTS] __attribute__((aligned(64)));
-__u64 callers_hashed; /* the map is in use: 0 saves its look-up */
+struct caller_slot caller_slots[CALLER_SETS * CALLER_SLOTS] __attribute__((aligned(64)));
+__u32 caller_set; /* the one that is added to: 0 or 1 */
+/* For how many callers no slot was found, in each set: 0 saves the map's look-up. */
+__u64 callers_hashed[CALLER_SETS];
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -79,13 +79,21 @@ struct {
 	__uint(max_entries, 1);
 } callers SEC(".maps");
 
+/* The second set's. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__type(key, struct caller_key);
+	__type(value, struct caller_counts);
+	__uint(max_entries, 1);
+} callers_second SEC(".maps");
+
 /* What an entry begins with: it would be much of a program's stack. */
 const struct caller_counts fresh_counts = {};
 
 /*
  * Times of callers' requests and connections: an array, for a connection remembers its caller's
- * number and finds it without a hash. Numbers count from 1; those that are taken are the keys of a
- * map, since there is no other way to take one just once on every kernel.
+ * number and finds it without a hash. Numbers count from 1; the program has put all into a queue,
+ * and puts those of callers back that it forgets.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -102,11 +110,10 @@ struct {
 } histogram_numbers SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__type(key, __u32);
-	__type(value, __u8);
+	__uint(type, BPF_MAP_TYPE_QUEUE);
+	__uint(value_size, sizeof(__u32));
 	__uint(max_entries, 1);
-} histogram_taken SEC(".maps");
+} histograms_free SEC(".maps");
 
 /* Sockets that a thread is writing to, by the thread: see turn.h. */
 struct {

@@ -3,35 +3,19 @@
 #ifndef BPF_TIMES_H
 #define BPF_TIMES_H
 
-/* A number that nobody has; 0: there is none, or others take one just now. */
-static __always_inline __u32 times_take(void)
-{
-	__u8 one = 1;
-
-	for (int i = 0; i < 4; i++) {
-		__u32 number = *(volatile __u32 *)&histograms_used + 1;
-
-		if (number > max_histograms)
-			return 0;
-		if (!bpf_map_update_elem(&histogram_taken, &number, &one, BPF_NOEXIST)) {
-			__sync_fetch_and_add(&histograms_used, 1);
-			return number;
-		}
-	}
-	return 0;
-}
-
 /* The number of a caller's histograms, new if it has none; 0: there is no room. */
 static __noinline __u32 times_number(const struct caller_key *key)
 {
-	__u32 *known = bpf_map_lookup_elem(&histogram_numbers, key), fresh;
+	__u32 *known = bpf_map_lookup_elem(&histogram_numbers, key), fresh = 0;
 
 	if (known)
 		return *known;
-	fresh = times_take();
-	if (!fresh || !bpf_map_update_elem(&histogram_numbers, key, &fresh, BPF_NOEXIST))
+	if (bpf_map_pop_elem(&histograms_free, &fresh))
+		return 0;
+	if (!bpf_map_update_elem(&histogram_numbers, key, &fresh, BPF_NOEXIST))
 		return fresh;
-	/* another CPU was faster; ours stays unused */
+	/* another CPU was faster */
+	bpf_map_push_elem(&histograms_free, &fresh, BPF_ANY);
 	known = bpf_map_lookup_elem(&histogram_numbers, key);
 	return known ? *known : 0;
 }

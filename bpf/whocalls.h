@@ -103,7 +103,9 @@ static inline __attribute__((always_inline)) int data_since(__u64 last_data, __u
 	return last_data && last_data + TICK_MAX > began;
 }
 
-#define CALLER_SLOTS 256
+/* Counts of callers are kept twice, and only one of the two is added to: see bpf/caller.h. */
+#define CALLER_SETS 2
+#define CALLER_SLOTS 256 /* of each */
 #define SLOT_TAKING 1
 #define SLOT_READY 2
 

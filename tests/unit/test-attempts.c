@@ -62,15 +62,17 @@ static void each_caller_has_its_own(void **state)
 	const struct pending two = {.key.peer = {0, 0, 0, 2}, .first = 8, .last = 8};
 	struct caller_counts counts = {.opened = 3};
 	struct attempts attempts = {};
+	struct sums sums = {};
 	uint64_t others = 0;
 
 	(void)state;
 	attempts_begin(&attempts);
 	assert_int_equal(attempts_add(&attempts, &one), 0);
 	assert_int_equal(attempts_add(&attempts, &one), 0);
-	assert_int_equal(attempts_keep(&attempts, &one), 0);
+	assert_int_equal(attempts_keep(&sums, &one), 0);
 	assert_int_equal(attempts_add(&attempts, &two), 0);
 	attempts_add_counts(&attempts, &one.key, &counts);
+	sums_add_counts(&sums, &one.key, &counts);
 	assert_int_equal(counts.opened, 3);
 	assert_int_equal(counts.pending, 3);
 	assert_int_equal(counts.first_attempt, 7);
@@ -82,11 +84,13 @@ static void each_caller_has_its_own(void **state)
 	attempts_begin(&attempts);
 	counts = (struct caller_counts){};
 	attempts_add_counts(&attempts, &one.key, &counts);
+	sums_add_counts(&sums, &one.key, &counts);
 	assert_int_equal(counts.pending, 1);
 	others = 0;
 	assert_int_equal(attempts_others(&attempts, take, &others), 0);
 	assert_int_equal(others, 0);
 	attempts_deinit(&attempts);
+	sums_deinit(&sums);
 }
 
 static int count_takes(const struct caller_key *key, const struct caller_counts *counts, void *arg)

@@ -9,7 +9,7 @@
 
 struct attempts_caller {
 	struct caller_key key;
-	struct caller_counts kept, there;
+	struct caller_counts there;
 	bool asked;
 	bool told; /* by attempts_others(), that there are any */
 	UT_hash_handle hh;
@@ -65,21 +65,25 @@ static void count(struct caller_counts *counts, const struct pending *pending)
 	ledger_sum_counts(counts, &one);
 }
 
-int attempts_keep(struct attempts *attempts, const struct pending *pending)
+int attempts_keep(struct sums *sums, const struct pending *pending)
 {
-	struct attempts_caller *caller = find_or_make(attempts, &pending->key);
+	struct caller_counts counts = {};
 
-	if (!caller)
-		return -ENOMEM;
-	count(&caller->kept, pending);
-	return 0;
+	count(&counts, pending);
+	return sums_add(sums, &pending->key, &counts);
 }
 
 void attempts_begin(struct attempts *attempts)
 {
-	struct attempts_caller *caller;
+	struct attempts_caller *caller, *next;
 
-	for (caller = attempts->callers; caller; caller = caller->hh.next) {
+	HASH_ITER (hh, attempts->callers, caller, next) {
+		/* nobody has to be told that it is gone */
+		if (!caller->there.pending && !caller->told) {
+			HASH_DEL(attempts->callers, caller);
+			free(caller);
+			continue;
+		}
 		caller->there = (struct caller_counts){};
 		caller->asked = false;
 	}
@@ -103,7 +107,6 @@ void attempts_add_counts(const struct attempts *attempts, const struct caller_ke
 	if (!caller)
 		return;
 	caller->asked = true;
-	ledger_sum_counts(counts, &caller->kept);
 	ledger_sum_counts(counts, &caller->there);
 }
 
@@ -116,15 +119,21 @@ int attempts_others(const struct attempts *attempts,
 	int r = 0;
 
 	for (caller = attempts->callers; caller && !r; caller = caller->hh.next) {
-		struct caller_counts counts = caller->kept;
-
-		ledger_sum_counts(&counts, &caller->there);
-		if (caller->asked || (!counts.pending && !caller->told))
+		if (caller->asked || (!caller->there.pending && !caller->told))
 			continue;
-		caller->told = counts.pending;
-		r = take(&caller->key, &counts, arg);
+		caller->told = caller->there.pending;
+		r = take(&caller->key, &caller->there, arg);
 	}
 	return r;
+}
+
+void attempts_hold(const struct attempts *attempts, struct sums *sums)
+{
+	const struct attempts_caller *caller;
+
+	for (caller = attempts->callers; caller; caller = caller->hh.next)
+		if (caller->there.pending || caller->told)
+			sums_hold(sums, &caller->key);
 }
 
 void attempts_deinit(struct attempts *attempts)

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../../bpf/whocalls.h"
+#include "sums.h"
 
 #define PENDING_NS UINT64_C(1000000000)
 
@@ -31,11 +31,11 @@ bool attempts_pending(const struct attempts *attempts, const struct pending *pen
 bool attempts_gone(const struct attempts *attempts, const struct pending *pending);
 
 /* Counts one for good: it is gone, and its handshake never completed. 0 or -ENOMEM. */
-int attempts_keep(struct attempts *attempts, const struct pending *pending);
+int attempts_keep(struct sums *sums, const struct pending *pending);
 
 /*
  * One reading of those that are there, which completed handshakes may have made fewer since the
- * last: first all are forgotten that were not kept, then each is added. 0 or -ENOMEM.
+ * last: first all are forgotten, then each is added. 0 or -ENOMEM.
  */
 void attempts_begin(struct attempts *attempts);
 int attempts_add(struct attempts *attempts, const struct pending *pending);
@@ -51,6 +51,9 @@ int attempts_others(const struct attempts *attempts,
 		    int (*take)(const struct caller_key *key, const struct caller_counts *counts,
 				void *arg),
 		    void *arg);
+
+/* Callers that this tells of must not be forgotten. */
+void attempts_hold(const struct attempts *attempts, struct sums *sums);
 
 void attempts_deinit(struct attempts *attempts);
 

@@ -224,10 +224,20 @@ static int take_event(void *arg, void *data, size_t size)
 	return 0;
 }
 
-/* Waits until every program that runs now has ended: synchronize_rcu(). */
-static void grace_period(void)
+/* That is what the membarrier is: synchronize_rcu(). */
+void capture_grace_period(void)
 {
 	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+}
+
+/* It is not there where CPUs are left alone (nohz_full). */
+int capture_grace_possible(void)
+{
+	long commands = syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 0, 0);
+
+	if (commands < 0)
+		return capture_failure();
+	return commands & MEMBARRIER_CMD_GLOBAL ? 0 : -ENOTSUP;
 }
 
 /* In a network namespace: which endpoints' addresses it has. If one is a pod's, its loopback is
@@ -321,7 +331,7 @@ static int begin(struct capture *capture, char *error, size_t error_size)
 		bpf->bss->refused_attached = capture->hooks[REFUSED].links[0] != NULL;
 		bpf->bss->armed = ARMED_FIRST;
 		if (capture->hooks[SOCKOPS].links[0])
-			grace_period();
+			capture_grace_period();
 		bpf->bss->armed = ARMED_ALL;
 		r = capture_sweep(capture, true);
 		bpf->bss->snapshot_done = 1;
@@ -351,6 +361,8 @@ int capture_open(struct capture **out, const struct capture_options *options, ch
 	for (size_t i = 0; i < options->n_dialled; i++)
 		watch_port(capture, options->dialled[i]);
 	r = fill_target(capture, options->target);
+	if (!r)
+		r = capture_fill_histograms(capture);
 	if (r) {
 		snprintf(error, error_size, "writing the target into the kernel: %s", strerror(-r));
 		goto failed;
@@ -382,13 +394,13 @@ void capture_stop(struct capture *capture)
 	 * marks */
 	if (attached) {
 		capture->bpf->bss->armed = 0;
-		grace_period();
+		capture_grace_period();
 	}
 	for (size_t i = 0; i < LENGTH(capture->hooks); i++)
 		detach(&capture->hooks[i]);
 	/* what is still running has counted when this is over */
 	if (attached)
-		grace_period();
+		capture_grace_period();
 }
 
 void capture_free(struct capture *capture)
@@ -400,7 +412,8 @@ void capture_free(struct capture *capture)
 		kretprobe_deinit(&capture->hooks[i].kretprobe);
 	ring_buffer__free(capture->ring);
 	whocalls_bpf__destroy(capture->bpf);
-	gone_deinit(&capture->gone);
+	sums_deinit(&capture->sums);
+	free(capture->retired);
 	attempts_deinit(&capture->attempts);
 	queues_deinit(&capture->queues);
 	free(capture->netns);

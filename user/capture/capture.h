@@ -19,9 +19,10 @@ struct capture;
 struct capture_options {
 	struct target *target;    /* outlives the capture, which sets endpoint.here */
 	uint32_t max_callers;     /* entries of the kernel's map of callers */
+	bool folds;               /* there will be capture_fold(): then half of that, twice */
 	uint32_t max_connections; /* entries of its map of open connections */
 	uint32_t ring_size;       /* bytes: a power of two, at least a page */
-	uint32_t more_endpoints;  /* room for those that come later */
+	uint32_t more_endpoints;  /* room for those that come later, as many as there are at once */
 	/* ports that clients of this node may dial to get to the target: their processes are known
 	 * then. Those of the endpoints are, anyway. */
 	const uint16_t *dialled;
@@ -113,6 +114,27 @@ int capture_callers(struct capture *capture,
 		    int (*take)(const struct caller_key *key, const struct caller_counts *counts,
 				void *arg),
 		    void *arg);
+
+/*
+ * Where a program runs for weeks, callers that are no more would fill the kernel's map. Whether it
+ * is half full; and capture_fold() adds up here what is counted there, and empties it. 0 or -errno;
+ * -ENOTSUP: this kernel can't tell when nothing is added to it any more, so nothing was done.
+ * capture_callers() tells the same before and after.
+ */
+bool capture_crowded(const struct capture *capture);
+int capture_fold(struct capture *capture);
+
+/*
+ * How many callers are added up here; and forgets those of them that were idle longest, for
+ * 10 s at least and without an open connection, until `keep` are left, if there are so many. For
+ * each `take` is called with all that was ever counted of it, times too (NULL: there are none).
+ * Should it come back, its counts begin anew. 0, -errno, or what `take` returned.
+ */
+size_t capture_summed(const struct capture *capture);
+int capture_forget(struct capture *capture, size_t keep,
+		   int (*take)(const struct caller_key *key, const struct caller_counts *counts,
+			       const struct histograms *times, void *arg),
+		   void *arg);
 
 /* Calls `take` for each caller whose times are known. The buckets only grow (modulo 2^32). 0,
  * -errno, or what `take` returned. */

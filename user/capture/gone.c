@@ -1,18 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#define HASH_NONFATAL_OOM 1
 #include "gone.h"
 
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "../callers/ledger.h"
-
-struct gone_caller {
-	struct caller_key key;
-	struct caller_counts counts;
-	UT_hash_handle hh;
-};
 
 void gone_swept(struct gone *gone, uint64_t began, bool whole)
 {
@@ -37,7 +28,7 @@ static bool carried_data(const struct gone *gone, const struct connection *c)
 	       data_since(c->last_data, gone->window_start);
 }
 
-int gone_add(struct gone *gone, const struct connection *connection)
+int gone_add(struct gone *gone, const struct connection *connection, struct sums *sums)
 {
 	const struct caller_counts counts = {
 		.closed = 1,
@@ -49,7 +40,6 @@ int gone_add(struct gone *gone, const struct connection *connection)
 		/* it was there before the first sweep that did not find it */
 		.open_time = gone->began[GONE_SWEEPS - 1] - connection->opened,
 	};
-	struct gone_caller *caller;
 
 	gone->number++;
 	gone->unaccepted += !(connection->flags & CONNECTION_ACCEPTED);
@@ -57,40 +47,5 @@ int gone_add(struct gone *gone, const struct connection *connection)
 		ledger_sum_counts(&gone->unattributed, &counts);
 		return 0;
 	}
-	HASH_FIND(hh, gone->callers, &connection->key, sizeof(connection->key), caller);
-	if (!caller) {
-		caller = calloc(1, sizeof(*caller));
-		if (!caller)
-			return -ENOMEM;
-		caller->key = connection->key;
-		HASH_ADD(hh, gone->callers, key, sizeof(caller->key), caller);
-		if (!caller->hh.tbl) {
-			free(caller);
-			return -ENOMEM;
-		}
-	}
-	ledger_sum_counts(&caller->counts, &counts);
-	return 0;
-}
-
-void gone_add_counts(const struct gone *gone, const struct caller_key *key,
-		     struct caller_counts *counts)
-{
-	struct gone_caller *caller;
-
-	HASH_FIND(hh, gone->callers, key, sizeof(*key), caller);
-	if (caller)
-		ledger_sum_counts(counts, &caller->counts);
-}
-
-void gone_deinit(struct gone *gone)
-{
-	struct gone_caller *caller, *next = gone->callers;
-
-	HASH_CLEAR(hh, gone->callers);
-	while (next) {
-		caller = next;
-		next = caller->hh.next;
-		free(caller);
-	}
+	return sums_add(sums, &connection->key, &counts);
 }

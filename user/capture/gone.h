@@ -10,19 +10,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../../bpf/whocalls.h"
+#include "sums.h"
 
 /* So many sweeps in a row must not find a connection: one alone can skip a socket that is just
  * moving (the iterator could before mid-2025). */
 #define GONE_SWEEPS 3
 
-struct gone_caller; /* private */
-
 /* All zero to begin with. */
 struct gone {
 	uint64_t window_start;       /* CLOCK_MONOTONIC */
 	uint64_t began[GONE_SWEEPS]; /* when the last sweeps did, newest first; CLOCK_MONOTONIC */
-	struct gone_caller *callers;
 	struct caller_counts unattributed;
 	uint64_t number;
 	uint64_t unaccepted; /* of those: nobody told whether the application took it */
@@ -37,12 +34,6 @@ void gone_swept(struct gone *gone, uint64_t began, bool whole);
 bool gone_is(const struct gone *gone, const struct connection *connection, uint32_t sweep);
 
 /* Counts it as closed, once its record is deleted. -ENOMEM, or 0. */
-int gone_add(struct gone *gone, const struct connection *connection);
-
-/* Adds to a caller's counts what this has of it. */
-void gone_add_counts(const struct gone *gone, const struct caller_key *key,
-		     struct caller_counts *counts);
-
-void gone_deinit(struct gone *gone);
+int gone_add(struct gone *gone, const struct connection *connection, struct sums *sums);
 
 #endif

@@ -214,17 +214,19 @@ static int size_maps(struct capture *capture, const struct capture_options *opti
 	size_t endpoints = options->target->n_endpoints + options->more_endpoints;
 	uint32_t histograms =
 		options->max_callers < MAX_HISTOGRAMS ? options->max_callers : MAX_HISTOGRAMS;
+	uint32_t callers = options->folds ? (options->max_callers + 3) / 2 : options->max_callers;
 	struct whocalls_bpf *bpf = capture->bpf;
 	const struct {
 		struct bpf_map *map;
 		size_t entries;
 	} sizes[] = {
-		{bpf->maps.callers, options->max_callers},
+		{bpf->maps.callers, callers},
+		{bpf->maps.callers_second, options->folds ? callers : 1},
 		{bpf->maps.connections, options->max_connections},
 		{bpf->maps.marks, capture->old ? 2 * options->max_connections : 1},
 		{bpf->maps.histograms, histograms},
 		{bpf->maps.histogram_numbers, histograms},
-		{bpf->maps.histogram_taken, histograms},
+		{bpf->maps.histograms_free, histograms},
 		{bpf->maps.sending,
 		 capture->hooks[REQUESTS].programs[1] == bpf->progs.turn_sending ? MAX_SENDING : 1},
 		{bpf->maps.endpoints, endpoints ? endpoints : 1},
@@ -234,7 +236,7 @@ static int size_maps(struct capture *capture, const struct capture_options *opti
 	};
 	int r = 0;
 
-	bpf->rodata->max_histograms = histograms;
+	capture->room = options->folds ? callers : 0;
 	for (size_t i = 0; i < LENGTH(sizes) && !r; i++)
 		r = bpf_map__set_max_entries(sizes[i].map, (uint32_t)sizes[i].entries);
 	return r;

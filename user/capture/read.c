@@ -17,13 +17,14 @@
  */
 #define LINGER_NS (60ULL * 1000000000)
 
-/*
- * Reads a whole hash map in batches. The kernel hands out bucket by bucket, each under its lock, so
- * an entry that is there all the time is seen exactly once. A batch must hold the longest bucket.
- */
-static int batch(const struct bpf_map *map,
-		 int (*take)(const void *key, const void *value, void *arg), void *arg)
+/* The kernel hands out bucket by bucket, each under its lock, so an entry that is there all the
+ * time is seen exactly once. A batch must hold the longest bucket. */
+int capture_batch(const struct bpf_map *map, bool empty,
+		  int (*take)(const void *key, const void *value, void *arg), void *arg)
 {
+	int (*const look_up)(int, void *, void *, void *, void *, __u32 *,
+			     const struct bpf_map_batch_opts *) =
+		empty ? bpf_map_lookup_and_delete_batch : bpf_map_lookup_batch;
 	LIBBPF_OPTS(bpf_map_batch_opts, opts);
 	size_t key_size = bpf_map__key_size(map), value_size = bpf_map__value_size(map);
 	uint32_t room = bpf_map__max_entries(map) < BATCH ? bpf_map__max_entries(map) : BATCH;
@@ -36,8 +37,8 @@ static int batch(const struct bpf_map *map,
 		goto out;
 	do {
 		count = room;
-		r = bpf_map_lookup_batch(bpf_map__fd(map), first ? NULL : &position, &next, keys,
-					 values, &count, &opts);
+		r = look_up(bpf_map__fd(map), first ? NULL : &position, &next, keys, values, &count,
+			    &opts);
 		if (r && r != -ENOENT)
 			goto out;
 		for (uint32_t i = 0; i < count; i++) {
@@ -59,7 +60,7 @@ out:
 }
 
 struct take_callers {
-	const struct capture *capture;
+	struct capture *capture;
 	struct caller_slot slots[CALLER_SLOTS];
 	int (*take)(const struct caller_key *key, const struct caller_counts *counts, void *arg);
 	void *arg;
@@ -70,7 +71,17 @@ static int hand_out(const struct take_callers *t, const struct caller_key *key,
 {
 	struct caller_counts sum = *counts;
 
-	gone_add_counts(&t->capture->gone, key, &sum);
+	sums_add_counts(&t->capture->sums, key, &sum);
+	attempts_add_counts(&t->capture->attempts, key, &sum);
+	return t->take(key, &sum, t->arg);
+}
+
+/* Of those that the kernel side doesn't have. */
+static int take_folded(const struct caller_key *key, const struct caller_counts *counts, void *arg)
+{
+	const struct take_callers *t = arg;
+	struct caller_counts sum = *counts;
+
 	attempts_add_counts(&t->capture->attempts, key, &sum);
 	return t->take(key, &sum, t->arg);
 }
@@ -99,7 +110,7 @@ static int read_pending(struct capture *capture)
 	attempts_begin(&capture->attempts);
 	if (!capture->bpf->bss->pendings)
 		return 0;
-	return batch(capture->bpf->maps.pending, take_pending, capture);
+	return capture_batch(capture->bpf->maps.pending, false, take_pending, capture);
 }
 
 static int bury_pending(const void *key, const void *value, void *arg)
@@ -113,7 +124,7 @@ static int bury_pending(const void *key, const void *value, void *arg)
 		return 0;
 	__atomic_fetch_sub(&capture->bpf->bss->pendings, 1, __ATOMIC_RELAXED);
 	return attempts_pending(attempts, value, capture->bpf->bss->sweep)
-		       ? attempts_keep(attempts, value)
+		       ? attempts_keep(&capture->sums, value)
 		       : 0;
 }
 
@@ -121,7 +132,21 @@ int capture_bury_pending(struct capture *capture)
 {
 	if (!capture->bpf->bss->pendings)
 		return 0;
-	return batch(capture->bpf->maps.pending, bury_pending, capture);
+	return capture_batch(capture->bpf->maps.pending, false, bury_pending, capture);
+}
+
+struct caller_slot *capture_caller_slots(const struct capture *capture)
+{
+	struct whocalls_bpf__bss *bss = capture->bpf->bss;
+
+	return bss->caller_slots + (size_t)bss->caller_set * CALLER_SLOTS;
+}
+
+const struct bpf_map *capture_caller_map(const struct capture *capture)
+{
+	const struct whocalls_bpf *bpf = capture->bpf;
+
+	return bpf->bss->caller_set ? bpf->maps.callers_second : bpf->maps.callers;
 }
 
 int capture_callers(struct capture *capture,
@@ -140,11 +165,14 @@ int capture_callers(struct capture *capture,
 	t->capture = capture;
 	t->take = take;
 	t->arg = arg;
-	slots_copy_callers(t->slots, capture->bpf->bss->caller_slots);
-	r = batch(capture->bpf->maps.callers, take_caller, t);
+	sums_begin(&capture->sums);
+	slots_copy_callers(t->slots, capture_caller_slots(capture));
+	r = capture_batch(capture_caller_map(capture), false, take_caller, t);
 	for (size_t i = 0; i < CALLER_SLOTS && !r; i++)
 		if (t->slots[i].taken == SLOT_READY)
 			r = hand_out(t, &t->slots[i].key, &t->slots[i].counts);
+	if (!r)
+		r = sums_others(&capture->sums, take_folded, t);
 	if (!r)
 		r = attempts_others(&capture->attempts, take, arg);
 	free(t);
@@ -206,7 +234,9 @@ static bool is_over(struct capture *capture, const struct connection *connection
 /* The record of one that is over is deleted; not before, since its end may be told after all. */
 static int deleted(struct capture *capture, const struct connection *connection)
 {
-	return connection->flags & CONNECTION_CLOSED ? 0 : gone_add(&capture->gone, connection);
+	return connection->flags & CONNECTION_CLOSED
+		       ? 0
+		       : gone_add(&capture->gone, connection, &capture->sums);
 }
 
 static int bury_hashed(const void *key, const void *value, void *arg)
@@ -241,7 +271,7 @@ static int bury_slot(struct capture *capture, struct connection_slot *slot)
 
 int capture_bury(struct capture *capture)
 {
-	int r = batch(capture->bpf->maps.connections, bury_hashed, capture);
+	int r = capture_batch(capture->bpf->maps.connections, false, bury_hashed, capture);
 
 	for (size_t i = 0; i < CONNECTION_SLOTS && !r; i++)
 		r = bury_slot(capture, &capture->bpf->bss->connection_slots[i]);
@@ -264,7 +294,7 @@ int capture_connections(struct capture *capture,
 	if (r)
 		return r;
 	capture->n_netns = 0;
-	r = batch(capture->bpf->maps.connections, take_hashed, &t);
+	r = capture_batch(capture->bpf->maps.connections, false, take_hashed, &t);
 	for (size_t i = 0; i < CONNECTION_SLOTS && !r; i++)
 		if (slots_copy_connection(&connection, &capture->bpf->bss->connection_slots[i]))
 			r = take_connection(&t, &connection);
@@ -297,7 +327,7 @@ int capture_times(struct capture *capture,
 	int r = -ENOMEM;
 
 	if (t.times)
-		r = batch(capture->bpf->maps.histogram_numbers, take_times, &t);
+		r = capture_batch(capture->bpf->maps.histogram_numbers, false, take_times, &t);
 	free(t.times);
 	return r;
 }
@@ -457,7 +487,7 @@ int capture_report(struct capture *capture, struct report *report)
 	report->losses.ends = capture->gone.number;
 	report->losses.accepts = capture->gone.unaccepted;
 	report->losses.listeners = capture->unlistened;
-	report->losses.times = totals.untimed;
+	report->losses.times = totals.untimed + capture->untimed;
 	report->losses.namespaces =
 		capture->unswept > capture->unlooked ? capture->unswept : capture->unlooked;
 	return r;

@@ -11,6 +11,7 @@
 #include "hooks.h"
 #include "kretprobe.h"
 #include "queues.h"
+#include "sums.h"
 #include "whocalls.skel.h" /* the same for both builds of the BPF side */
 
 /* A hook can be several functions. */
@@ -38,10 +39,15 @@ struct capture {
 	void (*take)(const struct event *event, void *arg);
 	void *arg;
 	uint64_t started;
-	uint64_t bad_events;      /* records of the ring that made no sense */
-	uint64_t unlooked;        /* namespaces whose loopback could not be watched, at most */
-	uint64_t unswept;         /* namespaces that a sweep of all could not look into, at most */
-	uint64_t unlistened;      /* listeners that found no room, of the sweep that had most */
+	uint64_t bad_events;     /* records of the ring that made no sense */
+	uint64_t unlooked;       /* namespaces whose loopback could not be watched, at most */
+	uint64_t unswept;        /* namespaces that a sweep of all could not look into, at most */
+	uint64_t unlistened;     /* listeners that found no room, of the sweep that had most */
+	uint32_t room;           /* callers that have room in the kernel, beside the slots */
+	struct sums sums;        /* counts that the kernel doesn't have any more */
+	struct retired *retired; /* histograms of callers that were forgotten (forget.c) */
+	size_t n_retired;
+	uint64_t untimed;         /* requests whose times were lost with those */
 	struct attempts attempts; /* half-open connections */
 	struct gone gone;         /* connections that sweeps found gone */
 	struct queues queues;     /* who listens, and who accepts */
@@ -72,6 +78,22 @@ int capture_load(struct capture *capture, const struct capture_options *options,
 /* Sweeps that don't go everywhere look into this network namespace, too, until the connections are
  * read again. 0 or -ENOMEM. */
 int capture_note_netns(struct capture *capture, uint32_t inum);
+
+/* Reads a whole hash map (read.c), and empties it if told to. 0, what `take` returned, or a
+ * negative errno. */
+int capture_batch(const struct bpf_map *map, bool empty,
+		  int (*take)(const void *key, const void *value, void *arg), void *arg);
+
+/* Where callers are counted now (read.c): see bpf/caller.h. */
+struct caller_slot *capture_caller_slots(const struct capture *capture);
+const struct bpf_map *capture_caller_map(const struct capture *capture);
+
+/* Waits until every program that runs now has ended. Whether this kernel has it: 0 or -errno. */
+void capture_grace_period(void);
+int capture_grace_possible(void);
+
+/* All histograms are free (forget.c). 0 or -errno. */
+int capture_fill_histograms(struct capture *capture);
 
 /* Deletes the records of connections that are over and that no hook will come for: those that
  * lingered for their accept, and those that sweeps found gone (read.c). 0 or a negative errno. */
