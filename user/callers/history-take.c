@@ -115,16 +115,23 @@ static uint64_t row_check(const struct row *row)
 	return hash;
 }
 
+static struct row_base *base_find(const struct target_history *target, const struct row_key *key)
+{
+	struct row_base *base;
+
+	// NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): it has no padding
+	HASH_FIND(hh, target->rows, key, sizeof(*key), base);
+	return base;
+}
+
 /* What was taken of a row before. NULL: there is no room, and taking->error says so. */
 static struct row_base *base_get(struct taking *taking, const struct row *row)
 {
 	struct history *history = taking->history;
 	struct row_key key = {.row = row, .check = row_check(row)};
-	struct row_base *base;
+	struct row_base *base = base_find(taking->target, &key);
 	int r = -ENOSPC;
 
-	// NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): it has no padding
-	HASH_FIND(hh, taking->target->rows, &key, sizeof(key), base);
 	if (base)
 		return base;
 	if (history->n_rows < history->limits.rows) {
@@ -363,6 +370,47 @@ int history_take(struct history *history, const struct history_target *name,
 	if (taking.error && taking.target->complete_since <= minute)
 		taking.target->complete_since = minute + 1;
 	return taking.error;
+}
+
+static void marks_sum(struct marks *sum, const struct marks *more)
+{
+	sum->opened += more->opened;
+	sum->accepted += more->accepted;
+	sum->closed += more->closed;
+	sum->stray += more->stray;
+	sum->refused += more->refused;
+	sum->pending += more->pending;
+	sum->requests += more->requests;
+	sum->received += more->received;
+	sum->sent += more->sent;
+	if (more->attempted > sum->attempted)
+		sum->attempted = more->attempted;
+	if (more->below > sum->below)
+		sum->below = more->below;
+}
+
+void history_merged(struct history *history, const struct history_target *name,
+		    const struct row *into, const struct row *from)
+{
+	const struct row_key to = {.row = into, .check = row_check(into)};
+	const struct row_key was = {.row = from, .check = row_check(from)};
+	struct target_history *target = target_find(history, name);
+	struct row_base *base = target ? base_find(target, &was) : NULL, *sum;
+
+	if (!base)
+		return;
+	sum = base_find(target, &to);
+	// NOLINTNEXTLINE(clang-analyzer-core.NullDereference)
+	HASH_DEL(target->rows, base);
+	if (!sum) {
+		base->key = to;
+		HASH_ADD(hh, target->rows, key, sizeof(base->key), base);
+		return;
+	}
+	marks_sum(&sum->marks, &base->marks);
+	base->pair->rows--;
+	history->n_rows--;
+	free(base);
 }
 
 void history_ended(struct history *history, const struct history_target *name, uint32_t minute)

@@ -91,6 +91,11 @@ void history_clock(struct history *history, int64_t now, uint64_t monotonic);
 int history_take(struct history *history, const struct history_target *target,
 		 const struct report *report, uint32_t minute);
 
+/* What was counted in one row of the ledger is in another now (ledger_forget()): that of it which
+ * was taken already is not taken again. */
+void history_merged(struct history *history, const struct history_target *target,
+		    const struct row *into, const struct row *from);
+
 /*
  * The target was watched as a whole in that span (ns since 1970). `causes`: what stands against
  * QUIET in it all the same, bits of 1 << enum reason_is; 0: nothing. Each call goes on where the

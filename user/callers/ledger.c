@@ -11,29 +11,11 @@
 
 #include "ledger-parts.h"
 
-struct ledger {
-	size_t limit;
-	size_t n_rows;
-	struct row *newest; /* hash: the row of each key that counts now */
-	struct row *first;  /* list: all rows */
-	struct row *last;
-	struct caller_counts unattributed; /* by the kernel */
-	struct caller_counts beyond;       /* without a row, as of the last complete pass */
-	struct caller_counts pending;      /* likewise, of the pass that runs */
-	struct open_counts others_open;
-	bool refreshing;
-	uint32_t refresh;      /* number of the one that runs, or ran last */
-	uint32_t times;        /* number of the refresh that the last taking of times followed */
-	uint32_t times_before; /* ... and the one before that */
-	bool times_due;
-};
-
 /* Keys are compared byte by byte: padding would tell apart what is the same caller. */
 _Static_assert(sizeof(struct caller_key) == 16 + 8 + COMM_SIZE + 4 + 2 + 2,
 	       "caller_key has padding");
 
-/* What the kernel had counted when the row was last updated. */
-static struct caller_counts row_total(const struct row *row)
+struct caller_counts row_total(const struct row *row)
 {
 	struct caller_counts total = row->counts;
 
@@ -42,7 +24,7 @@ static struct caller_counts row_total(const struct row *row)
 	return total;
 }
 
-static void row_set_counts(struct row *row, const struct caller_counts *counts)
+void row_set_counts(struct row *row, const struct caller_counts *counts)
 {
 	uint64_t first = row->counts.first, attempt = row->counts.first_attempt;
 
@@ -107,7 +89,7 @@ static bool row_take_name(struct row *row, const struct who *who, bool opened)
 	return true;
 }
 
-static void row_free(struct row *row)
+void row_free(struct row *row)
 {
 	if (!row)
 		return;
@@ -133,6 +115,7 @@ void ledger_free(struct ledger *ledger)
 	if (!ledger)
 		return;
 	HASH_CLEAR(hh, ledger->newest);
+	HASH_CLEAR(hh, ledger->sums);
 	for (row = ledger->first; row; row = next) {
 		next = row->next;
 		row_free(row);
@@ -162,6 +145,16 @@ static int ledger_insert(struct ledger *ledger, struct row *row)
 	return 0;
 }
 
+void ledger_append(struct ledger *ledger, struct row *row)
+{
+	if (ledger->last)
+		ledger->last->next = row;
+	else
+		ledger->first = row;
+	ledger->last = row;
+	ledger->n_rows++;
+}
+
 static int row_make(struct ledger *ledger, const struct caller_key *key,
 		    const struct caller_counts *counts, const struct who *who, struct row *older)
 {
@@ -186,12 +179,7 @@ static int row_make(struct ledger *ledger, const struct caller_key *key,
 	r = ledger_insert(ledger, row);
 	if (r)
 		goto out;
-	if (ledger->last)
-		ledger->last->next = row;
-	else
-		ledger->first = row;
-	ledger->last = row;
-	ledger->n_rows++;
+	ledger_append(ledger, row);
 	ledger->times_due |= older != NULL;
 	row = NULL;
 out:
@@ -362,6 +350,7 @@ struct row ledger_others(const struct ledger *ledger)
 		.open = ledger->others_open,
 	};
 
+	ledger_sum_counts(&others.counts, &ledger->forgotten);
 	ledger_sum_counts(&others.counts, &ledger->unattributed);
 	return others;
 }

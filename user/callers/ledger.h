@@ -12,6 +12,12 @@
  *	ledger_end_refresh()
  *	ledger_clear_open(), ledger_add_open() for each open connection
  *	ledger_begin_times(), ledger_set_times() for each of the kernel's histograms
+ *
+ * Callers that are no more can be forgotten: their counts go to a row that stands for all such of
+ * the same workload, process, node or class. So what a workload has in all stays what it was.
+ *
+ *	ledger_forget() for each of them
+ *	ledger_end_forget()
  */
 #ifndef CALLERS_LEDGER_H
 #define CALLERS_LEDGER_H
@@ -50,7 +56,9 @@ struct row {
 	struct caller_counts counts; /* of this row alone */
 	struct open_counts open;
 	struct histograms *times; /* of this row alone, as of the last pass; NULL: all zero */
+	bool sum; /* stands for rows that were forgotten: of key and who it has what they share */
 	/* private: */
+	bool forgotten;                /* until ledger_end_forget() */
 	bool superseded;               /* has another identity now that found no room */
 	bool times_begun;              /* times_base is set */
 	uint32_t made;                 /* number of the refresh */
@@ -58,6 +66,7 @@ struct row {
 	struct histograms *times_base; /* kernel's histograms then; NULL: all zero */
 	struct row *older;             /* row of the same key with the identity before */
 	struct row *next;              /* in the order in which they were made */
+	uint64_t caller_hash;          /* of a sum */
 	UT_hash_handle hh;
 };
 
@@ -112,6 +121,18 @@ void ledger_begin_times(struct ledger *ledger);
 /* Takes the kernel's histograms of one caller. 0, -ENOENT: it has no row, -ENOMEM. */
 int ledger_set_times(struct ledger *ledger, const struct caller_key *key,
 		     const struct histograms *times);
+
+/*
+ * Forgets a caller without an open connection: these are the last counts and times of it (NULL:
+ * none), and should it come again they begin anew. What its rows had goes to sums, as `merged` is
+ * told for each, what had no row stays with the others; those rows stay until ledger_end_forget(),
+ * which must follow. 0 or -ENOMEM.
+ */
+typedef void ledger_merged(const struct row *into, const struct row *from, void *arg);
+int ledger_forget(struct ledger *ledger, const struct caller_key *key,
+		  const struct caller_counts *counts, const struct histograms *times,
+		  ledger_merged *merged, void *arg);
+void ledger_end_forget(struct ledger *ledger);
 
 /* The kernel's counts of connections whose caller found no place in its map. */
 void ledger_set_unattributed(struct ledger *ledger, const struct caller_counts *counts);

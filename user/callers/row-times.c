@@ -48,3 +48,8 @@ int row_begin_times(struct row *row, const struct histograms *times, bool exact)
 	row->times_begun = !r;
 	return r;
 }
+
+int row_add_times(struct row *row, const struct row *more)
+{
+	return add(&row->times, more->times);
+}

@@ -453,6 +453,75 @@ int watch_set_times(struct watch_pool *pool, const struct caller_key *key,
 	return r == -ENOMEM ? r : 0;
 }
 
+/* --- forgetting --- */
+
+struct forgetting {
+	const struct watched *watched;
+	watch_merged *merged;
+	void *arg;
+};
+
+static void tell_merged(const struct row *into, const struct row *from, void *arg)
+{
+	const struct forgetting *f = arg;
+
+	f->merged(f->watched, into, from, f->arg);
+}
+
+static void base_free(struct watch_user *user, struct watch_base *base)
+{
+	// NOLINTNEXTLINE(clang-analyzer-core.NullDereference)
+	HASH_DELETE(hh, user->base, base);
+	free(base->times);
+	free(base);
+}
+
+static int forget_one(struct watch_user *user, const struct caller_key *key,
+		      const struct caller_counts *counts, const struct histograms *times,
+		      struct forgetting *f)
+{
+	struct watch_base *base = base_of(user, key);
+	struct caller_counts since = counts_since(counts, base ? &base->counts : NULL);
+	struct caller_key own = *key;
+	struct histograms scratch;
+
+	if (base && base->times && times) {
+		times_since(&scratch, times, base->times);
+		times = &scratch;
+	}
+	if (base)
+		base_free(user, base);
+	own.endpoint = (__u16)user->place;
+	f->watched = user->watched;
+	return ledger_forget(user->watched->ledger, &own, &since, times, tell_merged, f);
+}
+
+int watch_forget(struct watch_pool *pool, const struct caller_key *key,
+		 const struct caller_counts *counts, const struct histograms *times,
+		 watch_merged *merged, void *arg)
+{
+	struct forgetting f = {.merged = merged, .arg = arg};
+	int r = 0;
+
+	for (struct watch_user *user = users_at(pool, key->endpoint); user && !r; user = user->next)
+		r = forget_one(user, key, counts, times, &f);
+	return r;
+}
+
+void watch_end_forget(struct watch_pool *pool)
+{
+	for (struct watched *w = pool->first; w; w = w->next)
+		ledger_end_forget(w->ledger);
+}
+
+void watch_rows(const struct watch_pool *pool, void (*take)(const struct row *row, void *arg),
+		void *arg)
+{
+	for (const struct watched *w = pool->first; w; w = w->next)
+		for (const struct row *row = NULL; (row = ledger_next(w->ledger, row));)
+			take(row, arg);
+}
+
 /* Whoever joined has its base now. */
 static void end_joins(struct watch_pool *pool, uint64_t now)
 {

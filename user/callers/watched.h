@@ -10,6 +10,8 @@
  *	watch_clear_open(), watch_add_open() for each open connection
  *	watch_begin_times(), watch_set_times() for each of the capture's histograms
  *	watch_reports()
+ *
+ * and now and then watch_forget(), watch_end_forget(), watch_reports().
  */
 #ifndef CALLERS_WATCHED_H
 #define CALLERS_WATCHED_H
@@ -112,6 +114,22 @@ void watch_add_open(struct watch_pool *pool, const struct connection *connection
 void watch_begin_times(struct watch_pool *pool);
 int watch_set_times(struct watch_pool *pool, const struct caller_key *key,
 		    const struct histograms *times);
+
+/*
+ * The capture has forgotten a caller: so do the targets, as ledger_forget() has it, and `merged` is
+ * told of whose ledger it is. Not while watch_joined(). After all, watch_end_forget(); the reports
+ * are to be made anew then, for their rows may be gone. 0 or -ENOMEM.
+ */
+typedef void watch_merged(const struct watched *watched, const struct row *into,
+			  const struct row *from, void *arg);
+int watch_forget(struct watch_pool *pool, const struct caller_key *key,
+		 const struct caller_counts *counts, const struct histograms *times,
+		 watch_merged *merged, void *arg);
+void watch_end_forget(struct watch_pool *pool);
+
+/* Calls `take` for each row of each ledger. */
+void watch_rows(const struct watch_pool *pool, void (*take)(const struct row *row, void *arg),
+		void *arg);
 
 /*
  * Makes all reports anew. `capture`: the report of all together, without callers: hooks, losses,
