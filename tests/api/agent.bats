@@ -360,3 +360,67 @@ teardown() {
   server_stop s
   same accepted "$(jq .accepted "$T/server.s.json")" 2000
 }
+
+# What the clients say that they did, by the last number of the addresses: made connections|requests FIRST LAST.
+made() {
+  local per
+  [[ $1 == connections ]] && per=1 || per=3
+  jq -s --argjson first "$2" --argjson last "$3" --argjson per $per '[.[].by_source | to_entries[]
+    | select(.key | split(".")[3] | tonumber | . >= $first and . <= $last).value] | add * $per' "$T"/made.*
+}
+
+# as_made N: the callers, their metrics and the last hour have what the clients made in N rounds.
+as_made() {
+  local name first last what
+  agent_callers core/web
+  agent_get /metrics >"$T/metrics"
+  agent_since core/web 1h
+  while read -r name first last; do
+    caller_is "$name" "opened=$(made connections "$first" "$last")" "requests=$(made requests "$first" "$last")"
+    for what in connections requests; do
+      same "$what of $name in metrics" "$(metric "whocalls_${what}_total" "caller=\"$name\"")" "$(made $what "$first" "$last")"
+    done
+    same "times of $name" "$(metric whocalls_request_duration_seconds_count "caller=\"$name\"")" \
+      "$(made requests "$first" "$last")"
+    since_is "$name" connections.opened "$(made connections "$first" "$last")"
+    since_is "$name" requests "$(made requests "$first" "$last")"
+  done <<<'app-1 14 21
+app-2 22 31
+app-3 32 34'
+  same unattributed "$(total unattributed)" 0
+}
+
+addresses() {
+  jq '[.callers[].addresses[]] | length' "$T/out.json"
+}
+
+# 22 callers where the kernel has room for 17: its map is emptied again and again, while one of them calls on and on. Ten
+# seconds later most are forgotten, and then come again.
+@test "agent: callers that are no more give up their room, and no count is lost" {
+  local round batch n
+  one_service
+  server_stop s
+  server_start s --mode http
+  agent_start --max-callers 32
+  for ((n = 15; n < 35; n++)); do pod_address c "100.96.0.$n"; done
+  for round in 1 2; do
+    client_start steady c --to 100.96.0.2 --mode http --connections 3000 --rate 1000 --requests-per-connection 3
+    for batch in 0 1 2; do
+      client_run "calls$batch" c --to 100.96.0.2 --from-base "100.96.0.$((14 + 7 * batch))" --from-count 7 --mode http \
+        --connections 70 --requests-per-connection 3
+      cp "$T/client.calls$batch.json" "$T/made.$round.$batch"
+      agent_wait_metric 'whocalls_callers_remembered [0-9]*[1-9]'
+    done
+    client_wait steady
+    cp "$T/client.steady.json" "$T/made.$round.steady"
+    as_made
+    if [[ $round == 1 ]]; then
+      same "addresses" "$(addresses)" 21
+      agent_wait_metric 'whocalls_callers_forgotten_total 1[0-9]$' 40
+      as_made
+      (($(addresses) <= 9))
+    fi
+  done
+  server_stop s
+  same opened "$(jq .accepted "$T/server.s.json")" "$(made connections 0 255)"
+}

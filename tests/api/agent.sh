@@ -98,6 +98,15 @@ metric() {
   echo "${lines##* }"
 }
 
+# agent_wait_metric REGEX [SECONDS]: until a line of its metrics is that, from its beginning on.
+agent_wait_metric() {
+  AGENT_FILTER=$1
+  wait_for 'sleep 0.3; agent_get /metrics | grep -q "^$AGENT_FILTER"' "${2:-30}" || {
+    agent_get /metrics | grep -v '^#' >&2
+    return 1
+  }
+}
+
 # For the teardown of a test that has failed.
 agent_explain() {
   [[ -z ${BATS_TEST_COMPLETED:-} && -e ${T:-}/agent.err ]] || return 0

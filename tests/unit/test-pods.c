@@ -915,6 +915,39 @@ static void test_expire(void **state)
 	assert_string_equal(by_address(pods, "10.0.0.2", 0)->pod, "b");
 }
 
+/* ... until it is told that nobody has that name any more; whether it was passed over before or
+ * not. */
+static void test_names_that_are_kept_no_more(void **state)
+{
+	struct pods *pods = *state;
+	const struct pod_name *kept, stranger = {.uid = "ub"};
+
+	assert_read(pods,
+		    LIST(POD("a", "ua", "", IP("10.0.0.1")) "," POD(
+			    "b", "ub", "", IP("10.0.0.2")) "," POD("c", "uc", "", IP("10.0.0.3"))));
+	assert_non_null(kept = by_address(pods, "10.0.0.1", 0));
+	assert_non_null(by_address(pods, "10.0.0.2", 0));
+	assert_non_null(by_address(pods, "10.0.0.3", 0));
+	pods_gone(pods, "ua", 1 * SECOND, true);
+	pods_gone(pods, "ub", 1 * SECOND, true);
+	pods_expire(pods, 3601 * SECOND);
+	assert_int_equal(pods_count(pods), 3);
+	pods_gone(pods, "uc", 2 * SECOND, true);
+	for (int i = 0; i < 2; i++) {
+		pods_names_begin(pods);
+		pods_name_used(pods, kept);
+		pods_name_used(pods, &stranger);
+		pods_names_end(pods);
+		pods_expire(pods, 3602 * SECOND);
+		assert_int_equal(pods_count(pods), 1);
+		assert_string_equal(kept->pod, "a");
+	}
+	pods_names_begin(pods);
+	pods_names_end(pods);
+	pods_expire(pods, 3602 * SECOND);
+	assert_int_equal(pods_count(pods), 0);
+}
+
 /* A pod whose sandbox was made anew. */
 static void test_address_changes(void **state)
 {
@@ -950,6 +983,7 @@ int main(void)
 		TEST(test_gone),
 		TEST(test_lists),
 		TEST(test_expire),
+		TEST(test_names_that_are_kept_no_more),
 		TEST(test_address_reused),
 		TEST(test_gone_heard_late),
 		TEST(test_back_again),

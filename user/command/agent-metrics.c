@@ -27,7 +27,7 @@ static uint64_t watched_ns(const struct watched *watched, uint64_t now, size_t *
 }
 
 /* Of the agent itself. */
-#define VALUES 12
+#define VALUES 14
 static size_t own_values(const struct agent *agent, struct metrics_value values[VALUES])
 {
 	const struct http_counts http = http_counts(agent->http);
@@ -42,6 +42,14 @@ static size_t own_values(const struct agent *agent, struct metrics_value values[
 			 "memory, since the agent began.",
 		 .counter = true,
 		 .value = agent->unwatched},
+		{.name = "whocalls_callers_remembered",
+		 .help = "Callers, one by one, whose counts were taken out of the kernel's map.",
+		 .value = agent->capture ? capture_summed(agent->capture) : 0},
+		{.name = "whocalls_callers_forgotten",
+		 .help = "Callers that were idle longest, and that are no longer told from others "
+			 "of their workload, node or class: their counts are.",
+		 .counter = true,
+		 .value = agent->forgotten},
 		{.name = "whocalls_refresh_duration_seconds",
 		 .help = "How long the last reading of the kernel's counts took.",
 		 .unit = "seconds",

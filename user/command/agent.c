@@ -29,8 +29,10 @@
 #define DRAIN_NS (3 * SECOND / 2)
 /* After this time it is said what is waited for, and each time that changes. */
 #define SAY_NS (2 * SECOND)
-/* Room for endpoints, in all its time. */
-#define MAX_ENDPOINTS 65535
+/* Endpoints of this node that come later have room at once: those that go give up theirs. */
+#define MORE_ENDPOINTS 8192
+/* Bytes. Single events are not written, new callers are: as many as the kernel's map has. */
+#define RING_SIZE (1 << 20)
 
 /* File descriptors of the loop. */
 struct waits {
@@ -124,9 +126,10 @@ static int begin(struct agent *agent, const struct waits *waits)
 	struct capture_options options = {
 		.target = &agent->pool.target,
 		.max_callers = agent->options.max_callers,
+		.folds = true,
 		.max_connections = agent->options.max_connections,
-		.ring_size = agent->options.ring_size,
-		.more_endpoints = n < MAX_ENDPOINTS ? (uint32_t)(MAX_ENDPOINTS - n) : 0,
+		.ring_size = RING_SIZE,
+		.more_endpoints = MORE_ENDPOINTS,
 		.dialled = agent->dialled,
 		.n_dialled = agent->n_dialled,
 		.kubelet_port = cluster_kubelet_port(agent->kube),
@@ -250,7 +253,9 @@ static int turn(struct agent *agent, struct waits *waits)
 		r = agent_settle(agent);
 	agent_history_tick(agent);
 	agent_verdict_turn(agent);
-	return r ? r : refresh(agent, now);
+	if (!r)
+		r = refresh(agent, now);
+	return r ? r : agent_make_room(agent, now);
 }
 
 /* True: it is to end. */

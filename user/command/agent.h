@@ -47,7 +47,10 @@ struct agent {
 	uint64_t next_refresh; /* of the counts, when nobody asks */
 	uint64_t next_sweep;
 	uint64_t next_everywhere; /* one that looks into all namespaces */
+	uint64_t next_forget;     /* of callers */
 	uint64_t refresh_cost;    /* ns that the last refresh took */
+	uint64_t forgotten;       /* callers, since it began */
+	bool cannot_fold;         /* this kernel has no capture_fold() */
 	uint16_t kubelet_port;
 	/* ports of Services, from before there was a capture */
 	uint16_t *dialled;
@@ -74,6 +77,11 @@ int agent_refresh(struct agent *agent, uint64_t age);
 int agent_look(struct agent *agent);
 /* How old they may be for those who ask: looking for them takes a tenth of the time at most. */
 uint64_t agent_age(const struct agent *agent);
+
+/* --- callers that are no more (agent-forget.c) --- */
+
+/* In each turn: where there are many, those that are idle lose their room. 0 or -errno. */
+int agent_make_room(struct agent *agent, uint64_t now);
 
 /* --- what was (agent-history.c) --- */
 

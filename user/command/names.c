@@ -10,14 +10,15 @@
 #include "../capture/sweep.h"
 #include "../kube/clock.h"
 
-/* Cgroups remembered at most; of what comes then no path is known. They are kept to the end: the
- * ledger's rows point to them. */
+/* Cgroups remembered at most; of what comes then no path is known. The ledger's rows point to them:
+ * they are kept until names_end_used(). */
 #define MAX_CGROUPS 16384
 
 struct cgroup {
 	uint64_t id;
 	char *path;                   /* NULL: gone before we looked */
 	char pod_uid[CGROUP_POD_UID]; /* "": not a pod's */
+	bool used;
 	UT_hash_handle hh;
 };
 
@@ -145,4 +146,38 @@ struct who names_find_last(struct names *names, const struct caller_key *key,
 
 	return names_find(names, key,
 			  (int64_t)(last ? last : monotonic_ns()) + names->realtime_offset);
+}
+
+void names_begin_used(struct names *names)
+{
+	for (struct cgroup *cgroup = names->cgroups; cgroup; cgroup = cgroup->hh.next)
+		cgroup->used = false;
+	if (names->kube)
+		kube_names_begin(names->kube);
+}
+
+void names_used(struct names *names, const struct caller_key *key, const struct who *who)
+{
+	struct cgroup *cgroup;
+
+	HASH_FIND(hh, names->cgroups, &key->cgroup, sizeof(key->cgroup), cgroup);
+	if (cgroup)
+		cgroup->used = true;
+	if (who->pod && names->kube)
+		kube_name_used(names->kube, who->pod);
+}
+
+void names_end_used(struct names *names)
+{
+	struct cgroup *cgroup, *next;
+
+	HASH_ITER (hh, names->cgroups, cgroup, next) {
+		if (cgroup->used)
+			continue;
+		HASH_DEL(names->cgroups, cgroup);
+		free(cgroup->path);
+		free(cgroup);
+	}
+	if (names->kube)
+		kube_names_end(names->kube);
 }

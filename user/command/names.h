@@ -31,4 +31,10 @@ struct who names_find(struct names *names, const struct caller_key *key, int64_t
 struct who names_find_last(struct names *names, const struct caller_key *key,
 			   const struct caller_counts *counts);
 
+/* Which of those that were told are still kept: names_begin_used(), names_used() for each with its
+ * key, names_end_used(): strings of all others are freed. Pods are the API's, see there. */
+void names_begin_used(struct names *names);
+void names_used(struct names *names, const struct caller_key *key, const struct who *who);
+void names_end_used(struct names *names);
+
 #endif

@@ -471,6 +471,27 @@ const struct pod_name *kube_by_uid(const struct kube *kube, const char *uid)
 	return pod || !target_pods(kube) ? pod : pods_by_uid(target_pods(kube), uid);
 }
 
+void kube_names_begin(struct kube *kube)
+{
+	pods_names_begin(pod_watch_pods(kube->pods));
+	if (kube->lookups)
+		pods_names_begin(lookups_pods(kube->lookups));
+}
+
+void kube_name_used(struct kube *kube, const struct pod_name *name)
+{
+	pods_name_used(pod_watch_pods(kube->pods), name);
+	if (kube->lookups)
+		pods_name_used(lookups_pods(kube->lookups), name);
+}
+
+void kube_names_end(struct kube *kube)
+{
+	pods_names_end(pod_watch_pods(kube->pods));
+	if (kube->lookups)
+		pods_names_end(lookups_pods(kube->lookups));
+}
+
 const char *kube_node(const struct kube *kube)
 {
 	return kube->found ? kube->found : kube->node;

@@ -136,6 +136,12 @@ struct kube_owner kube_by_address(struct kube *kube, const struct address *addre
 /* The pod with this UID, or NULL. */
 const struct pod_name *kube_by_uid(const struct kube *kube, const char *uid);
 
+/* Which pods' names are still kept: for each kube_name_used(), in between the other two; as
+ * pods_names_begin() has it. */
+void kube_names_begin(struct kube *kube);
+void kube_name_used(struct kube *kube, const struct pod_name *name);
+void kube_names_end(struct kube *kube);
+
 /* This node's name, as the cluster has it. */
 const char *kube_node(const struct kube *kube);
 

@@ -15,7 +15,8 @@
 #include "pod-watch.h"
 #include "watch.h"
 
-/* Addresses remembered; what comes then is not asked for. */
+/* Addresses remembered: what comes then takes the place of the first that is not being asked for.
+ */
 #define MAX_ADDRESSES 65536
 /* After an answer the same is not asked for so long, whoever calls. */
 #define FRESH_NS (5 * INT64_C(1000000000))
@@ -178,11 +179,27 @@ static void go(struct lookups *lookups)
 	ask(lookup);
 }
 
+/* False: all are being asked for. */
+static bool make_room(struct lookups *lookups)
+{
+	struct lookup *lookup = lookups->all;
+
+	if (HASH_COUNT(lookups->all) < MAX_ADDRESSES)
+		return true;
+	while (lookup && lookup->waiting)
+		lookup = lookup->hh.next;
+	if (!lookup)
+		return false;
+	HASH_DEL(lookups->all, lookup);
+	free(lookup);
+	return true;
+}
+
 static struct lookup *lookup_new(struct lookups *lookups, const struct address *address)
 {
 	struct lookup *lookup;
 
-	if (HASH_COUNT(lookups->all) >= MAX_ADDRESSES) {
+	if (!make_room(lookups)) {
 		lookups->dropped++;
 		return NULL;
 	}
@@ -218,6 +235,11 @@ struct pods_found lookups_by_address(struct lookups *lookups, const struct addre
 void lookups_select(struct lookups *lookups, const struct selectors *selectors)
 {
 	pods_select(lookups->pods, selectors);
+}
+
+struct pods *lookups_pods(struct lookups *lookups)
+{
+	return lookups->pods;
 }
 
 void lookups_expire(struct lookups *lookups, int64_t now)

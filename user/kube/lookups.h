@@ -31,6 +31,9 @@ struct pods_found lookups_by_address(struct lookups *lookups, const struct addre
 /* As pods_select(), before the first pod is asked for. */
 void lookups_select(struct lookups *lookups, const struct selectors *selectors);
 
+/* Where they are kept. */
+struct pods *lookups_pods(struct lookups *lookups);
+
 /* Forgets pods that ended more than an hour ago. `now`: ns since 1970. */
 void lookups_expire(struct lookups *lookups, int64_t now);
 

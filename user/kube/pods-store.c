@@ -366,6 +366,32 @@ void pods_expire(struct pods *pods, int64_t now)
 	}
 }
 
+void pods_names_begin(struct pods *pods)
+{
+	for (struct stored *stored = pods->pods; stored; stored = stored->hh.next)
+		stored->used = false;
+}
+
+void pods_name_used(struct pods *pods, const struct pod_name *name)
+{
+	struct stored *stored = find(pods, name->uid);
+
+	if (stored && &stored->pod.name == name)
+		stored->used = true;
+}
+
+void pods_names_end(struct pods *pods)
+{
+	for (struct stored *stored = pods->pods; stored; stored = stored->hh.next) {
+		if (!stored->named || stored->used)
+			continue;
+		stored->named = false;
+		/* pods_expire() has passed it over */
+		if (stored->pod.ended && !stored->prev)
+			DL_PREPEND(pods->ended, stored);
+	}
+}
+
 struct pods *pods_new(void)
 {
 	return calloc(1, sizeof(struct pods));

@@ -31,9 +31,10 @@ struct stored {
 	struct holding *holdings;   /* all that it has or had */
 	struct stored *prev, *next; /* of those that have not ended, or of those that have */
 	uint32_t list;              /* the last list that had it */
-	bool named;        /* somebody has its pod_name: it is never freed before the store */
-	UT_hash_handle hh; /* by UID */
-	char text[];       /* strings of its own */
+	bool named;                 /* somebody has its pod_name: it is not freed */
+	bool used;                  /* still, by what pods_name_used() told */
+	UT_hash_handle hh;          /* by UID */
+	char text[];                /* strings of its own */
 };
 
 /* For how long a pod had an address. */

@@ -121,7 +121,14 @@ const struct pod *pods_find(const struct pods *pods, const char *uid);
 /* Whether its name was handed out. */
 bool pods_is_named(const struct pod *pod);
 
-/* Its name, to be kept: until pods_free(). */
+/* Its name, to be kept: until pods_free(), or until it is told that it is kept no more. */
 const struct pod_name *pods_name(const struct pod *pod);
+
+/* Which of the names that were handed out are still kept: pods_names_begin(), pods_name_used() for
+ * each (another store's are ignored), pods_names_end(): the others' pods are forgotten when they
+ * have ended. */
+void pods_names_begin(struct pods *pods);
+void pods_name_used(struct pods *pods, const struct pod_name *name);
+void pods_names_end(struct pods *pods);
 
 #endif
