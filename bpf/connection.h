@@ -140,9 +140,13 @@ static __always_inline struct caller_counts *counts_make(struct connection *c, _
  */
 static __always_inline bool connection_accepted(struct connection *c, __u64 cookie)
 {
-	struct caller_counts *counts = counts_of(c);
+	struct caller_counts *counts;
 	__u32 before;
 
+	/* a sweep tells it of each: whoever does nothing needs no entry for that */
+	if (c->flags & CONNECTION_ACCEPTED)
+		return false;
+	counts = counts_of(c);
 	if (!connection_set(c, cookie, CONNECTION_ACCEPTED, &before))
 		return false;
 	if (counts)

@@ -131,6 +131,22 @@ struct {
 	__uint(max_entries, 1);
 } others SEC(".maps");
 
+/* No program looks at it: who updates it waits until all that run have ended (user/capture/). Its
+ * entry is `others`. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__type(key, __u32);
+	__uint(value_size, sizeof(__u32));
+	__uint(max_entries, 1);
+	__array(
+		values, struct {
+			__uint(type, BPF_MAP_TYPE_ARRAY);
+			__type(key, __u32);
+			__type(value, struct caller_counts);
+			__uint(max_entries, 1);
+		});
+} grace SEC(".maps");
+
 /* Flags of connections that are set, on an old kernel: see record.h. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

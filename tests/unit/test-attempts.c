@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 
+#include <stdlib.h>
+
 #include "../../user/capture/attempts.h"
 
 static void found_twice_with_a_second_between(void **state)
@@ -122,6 +124,41 @@ static void those_that_have_gone_are_told(void **state)
 	attempts_deinit(&attempts);
 }
 
+/* One that did something else meanwhile is told with that: it is not held for ever. */
+static void who_has_other_counts_is_held_no_longer(void **state)
+{
+	const struct pending one = {.key.peer = {0, 0, 0, 1}, .first = 7, .last = 9};
+	struct attempts attempts = {};
+	struct sums sums = {};
+	struct summed **idle;
+	uint64_t takes = 0;
+	size_t found;
+
+	(void)state;
+	attempts_begin(&attempts);
+	attempts_add(&attempts, &one);
+	assert_int_equal(attempts_others(&attempts, count_takes, &takes), 0);
+	sums_begin(&sums);
+	attempts_hold(&attempts, &sums);
+	assert_int_equal(attempts_keep(&sums, &one), 0);
+	for (int i = 0; i < 3; i++) {
+		struct caller_counts counts = {};
+
+		attempts_begin(&attempts);
+		attempts_add_counts(&attempts, &one.key, &counts);
+		assert_int_equal(attempts_others(&attempts, count_takes, &takes), 0);
+	}
+	assert_int_equal(takes, 1);
+	assert_null(attempts.callers);
+	sums_begin(&sums);
+	attempts_hold(&attempts, &sums);
+	idle = sums_idle(&sums, 9, 100, 100, &found);
+	assert_int_equal(found, 1);
+	free(idle);
+	sums_deinit(&sums);
+	attempts_deinit(&attempts);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -130,6 +167,7 @@ int main(void)
 		cmocka_unit_test(only_a_sweep_of_all_tells_that_one_is_gone),
 		cmocka_unit_test(each_caller_has_its_own),
 		cmocka_unit_test(those_that_have_gone_are_told),
+		cmocka_unit_test(who_has_other_counts_is_held_no_longer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -210,6 +210,27 @@ static void merged(const struct watched *watched, const struct row *into, const 
 	history_merged(w->history, &name, into, from);
 }
 
+static void dropped(const struct watched *watched, const struct row *row, void *arg)
+{
+	const struct history_target name = name_of(watched);
+	struct world *w = arg;
+
+	history_dropped(w->history, &name, row);
+}
+
+static void merged_none(const struct row *into, const struct row *from, void *arg)
+{
+	(void)into;
+	(void)from;
+	(void)arg;
+}
+
+static void dropped_none(const struct row *row, void *arg)
+{
+	(void)row;
+	(void)arg;
+}
+
 static void forget(struct world *w, struct fake *caller)
 {
 	bool any = times_any(&caller->times);
@@ -391,6 +412,76 @@ static void beyond_the_limit_nothing_is_lost(void **state)
 	ledger_free(ledger);
 }
 
+/* Room that comes where there was none: what was counted without a row stays so, and only who is
+ * new has one; so nothing that was is told as if it came now. */
+static void room_that_comes_late(void **state)
+{
+	static const struct who who = {.class = CLASS_EXTERNAL}, first = {.class = CLASS_UNKNOWN};
+	struct ledger *ledger = ledger_new(2);
+	struct caller_counts counts[5] = {};
+
+	(void)state;
+	for (int pass = 0; pass < 4; pass++) {
+		ledger_begin_refresh(ledger);
+		for (uint32_t i = 0; i < 5; i++) {
+			const struct caller_key key = {.peer = {0, 0, 0xffff, i}};
+
+			/* the last is new in the third pass, the one before goes on */
+			if ((i == 4 && pass < 2) || (i == 0 && pass > 0))
+				continue;
+			if (!counts[i].opened || i == 3) {
+				counts[i].opened += 10;
+				counts[i].last = 100 * (uint64_t)pass + i + 1;
+				counts[i].first =
+					counts[i].first ? counts[i].first : counts[i].last;
+			}
+			ledger_update(ledger, &key, &counts[i], i ? &who : &first);
+		}
+		ledger_end_refresh(ledger);
+		/* of 2 and 3 there is no row */
+		assert_int_equal(ledger_others(ledger).counts.opened, 20 + 10 * pass);
+		if (pass == 0) {
+			const struct caller_key key = {.peer = {0, 0, 0xffff, 0}};
+
+			assert_int_equal(
+				ledger_forget(ledger, &key, &counts[0], NULL, merged_none, NULL),
+				0);
+			ledger_drop_sums(ledger, 1000, dropped_none, NULL);
+			ledger_end_forget(ledger);
+			assert_int_equal(ledger_rows(ledger), 1);
+		}
+		if (pass >= 2)
+			assert_int_equal(ledger_rows(ledger), 2);
+	}
+	ledger_free(ledger);
+}
+
+/* Sums of those that nobody stands for any more. */
+static void sums_are_dropped_at_last(void **state)
+{
+	struct world *w = make(1);
+	const struct report *report = &w->targets[0]->report;
+
+	(void)state;
+	for (size_t i = 0; i < 9; i++)
+		calls(w, &w->callers[i], (struct did){1, 1, 0, 0});
+	calls(w, &w->callers[10], (struct did){1, 0, 0, 0}); /* of the same workload as 1 */
+	refresh(w);
+	take(w);
+	for (size_t i = 0; i < 9; i++)
+		forget(w, &w->callers[i]);
+	end_forget(w);
+	assert_int_equal(report->n_callers, 9);
+	watch_drop_sums(&w->pool, w->pool.target.endpoints[0].since - 4, dropped, w);
+	end_forget(w);
+	/* of 0 to 4, but for 1, nobody is left; the history has them, with no doubt */
+	assert_int_equal(report->n_callers, 5);
+	w->minute++;
+	take(w);
+	compare_history(w, 0);
+	finish(w);
+}
+
 static void at_random(void **state)
 {
 	(void)state;
@@ -444,6 +535,8 @@ int main(void)
 		cmocka_unit_test(a_workload_keeps_what_its_pods_had),
 		cmocka_unit_test(what_has_no_address_any_more_is_told_without),
 		cmocka_unit_test(beyond_the_limit_nothing_is_lost),
+		cmocka_unit_test(room_that_comes_late),
+		cmocka_unit_test(sums_are_dropped_at_last),
 		cmocka_unit_test(at_random),
 	};
 

@@ -552,6 +552,61 @@ static void large_random(void **state)
 	many_free(many);
 }
 
+static void not_told(const struct row *into, const struct row *from, void *arg)
+{
+	(void)into;
+	(void)from;
+	(void)arg;
+}
+
+/* Callers that are forgotten: what their series had is neither gone nor there twice; whether each
+ * address has a series, and one of its own, or not. */
+static void forgotten(struct fixture *f, bool by_address, size_t max_callers)
+{
+	struct peer one = OF_CLASS(CLASS_EXTERNAL, 1), two = OF_CLASS(CLASS_EXTERNAL, 2);
+	const struct caller_counts counts = {
+		.opened = 3, .closed = 3, .first = AT(0), .last = AT(1)};
+	struct caller_key key = peer_key(&one);
+	struct histograms times = {};
+	const char *text;
+
+	times.bucket[OPEN_TIME][histogram_bucket(SECOND)] = 3;
+	f->metrics.by_address = by_address;
+	f->metrics.max_callers = max_callers;
+	service_counts(f->service, one, counts);
+	service_times(f->service, one, &times);
+	opened(f, two, 5, AT(1));
+	text = scrape(f, AT(2));
+	assert_int_equal(sum_of(text, "whocalls_connections_total{"), 8);
+	expect_sample(text, ENDED("external"), "3");
+	assert_int_equal(ledger_forget(f->service->ledger, &key, &counts, &times, not_told, NULL),
+			 0);
+	ledger_end_forget(f->service->ledger);
+	text = scrape(f, AT(3));
+	expect_sample(text, ENDED("external"), "3");
+	opened(f, two, 6, AT(4));
+	text = scrape(f, AT(5));
+	expect_sample(text, ENDED("external"), "3");
+	/* a series that has ended is not shown any more */
+	assert_int_equal(sum_of(text, "whocalls_connections_total{"),
+			 by_address && max_callers ? 6 : 9);
+}
+
+static void forgotten_of_a_class(void **state)
+{
+	forgotten(*state, false, 100);
+}
+
+static void forgotten_by_address(void **state)
+{
+	forgotten(*state, true, 100);
+}
+
+static void forgotten_without_a_series_of_its_own(void **state)
+{
+	forgotten(*state, true, 0);
+}
+
 /* --- over time --- */
 
 #define WORKLOADS 12
@@ -640,6 +695,9 @@ int main(void)
 		TEST(from_other_to_its_own),
 		TEST(named_late),
 		TEST(named_late_and_gone),
+		TEST(forgotten_of_a_class),
+		TEST(forgotten_by_address),
+		TEST(forgotten_without_a_series_of_its_own),
 		TEST(wrapped),
 		TEST(targets_come_and_go),
 		TEST(large_random),

@@ -413,6 +413,22 @@ void history_merged(struct history *history, const struct history_target *name,
 	free(base);
 }
 
+void history_dropped(struct history *history, const struct history_target *name,
+		     const struct row *row)
+{
+	const struct row_key key = {.row = row, .check = row_check(row)};
+	struct target_history *target = target_find(history, name);
+	struct row_base *base = target ? base_find(target, &key) : NULL;
+
+	if (!base)
+		return;
+	// NOLINTNEXTLINE(clang-analyzer-core.NullDereference)
+	HASH_DEL(target->rows, base);
+	base->pair->rows--;
+	history->n_rows--;
+	free(base);
+}
+
 void history_ended(struct history *history, const struct history_target *name, uint32_t minute)
 {
 	struct target_history *target = target_find(history, name);

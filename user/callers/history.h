@@ -95,6 +95,9 @@ int history_take(struct history *history, const struct history_target *target,
  * was taken already is not taken again. */
 void history_merged(struct history *history, const struct history_target *target,
 		    const struct row *into, const struct row *from);
+/* The ledger has it no more; what was taken of it stays. */
+void history_dropped(struct history *history, const struct history_target *target,
+		     const struct row *row);
 
 /*
  * The target was watched as a whole in that span (ns since 1970). `causes`: what stands against

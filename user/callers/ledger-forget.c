@@ -12,7 +12,7 @@
 #include "same.h"
 
 /* What those have in common that a sum stands for: of workloads and nodes who they are, of
- * processes their name and namespace, of loopback the name; addresses are not told apart. */
+ * processes their name and where they run; addresses are not told apart. */
 static void share(struct row *sum, const struct row *row)
 {
 	enum caller_class class = row->who.class;
@@ -31,10 +31,21 @@ static void share(struct row *sum, const struct row *row)
 	} else if (class == CLASS_PROCESS || class == CLASS_LOOPBACK) {
 		memcpy(sum->key.comm, row->key.comm, sizeof(sum->key.comm));
 	}
-	if (class == CLASS_PROCESS)
+	if (class == CLASS_LOOPBACK)
+		sum->who.pod = row->who.pod;
+	if (class == CLASS_PROCESS || (class == CLASS_LOOPBACK && !row->who.pod))
 		sum->key.netns = row->key.netns;
 	sum->sum = true;
 	sum->caller_hash = row_caller_hash(sum);
+}
+
+static struct row *find_sum(const struct ledger *ledger, const struct row *like)
+{
+	struct row *sum;
+
+	HASH_FIND(hh, ledger->sums, &like->caller_hash, sizeof(like->caller_hash), sum);
+	/* others with the same hash are not found again, but count all the same */
+	return sum && row_same_caller(sum, like) ? sum : NULL;
 }
 
 /* The row that stands for those like this one; NULL: no memory. */
@@ -44,9 +55,8 @@ static struct row *sum_of(struct ledger *ledger, const struct row *row)
 	struct row like = {}, *sum;
 
 	share(&like, row);
-	HASH_FIND(hh, ledger->sums, &like.caller_hash, sizeof(like.caller_hash), sum);
-	/* others with the same hash would not be found again, but count all the same */
-	if (sum && row_same_caller(sum, &like))
+	sum = find_sum(ledger, &like);
+	if (sum)
 		return sum;
 	sum = malloc(sizeof(*sum));
 	if (!sum)
@@ -119,6 +129,43 @@ int ledger_forget(struct ledger *ledger, const struct caller_key *key,
 		r = merge(ledger, row, merged, arg);
 	}
 	return r;
+}
+
+static uint64_t last_of(const struct row *row)
+{
+	const struct caller_counts *counts = &row->counts;
+
+	return counts->last > counts->last_attempt ? counts->last : counts->last_attempt;
+}
+
+static void want_sums(struct ledger *ledger)
+{
+	for (struct row *row = ledger->first; row; row = row->next) {
+		struct row like = {}, *sum;
+
+		if (row->sum || row->forgotten)
+			continue;
+		share(&like, row);
+		sum = find_sum(ledger, &like);
+		if (sum)
+			sum->wanted = true;
+	}
+}
+
+void ledger_drop_sums(struct ledger *ledger, uint64_t before, ledger_dropped *dropped, void *arg)
+{
+	struct row *sum, *next;
+
+	want_sums(ledger);
+	HASH_ITER (hh, ledger->sums, sum, next) {
+		if (!sum->wanted && last_of(sum) < before) {
+			// NOLINTNEXTLINE(clang-analyzer-core.NullDereference)
+			HASH_DELETE(hh, ledger->sums, sum);
+			sum->forgotten = true;
+			dropped(sum, arg);
+		}
+		sum->wanted = false;
+	}
 }
 
 void ledger_end_forget(struct ledger *ledger)

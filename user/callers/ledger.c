@@ -187,6 +187,27 @@ out:
 	return r;
 }
 
+/*
+ * Whether a row can be made. Room can come where there was none: then what a caller had until then
+ * is with those that have no row, and stays there; for whoever is not certainly new that goes on.
+ */
+static bool has_room(const struct ledger *ledger, const struct row *older,
+		     const struct caller_counts *counts)
+{
+	if (ledger->n_rows >= ledger->limit || (older && older->superseded))
+		return false;
+	return !ledger->full || older ||
+	       (counts && older_time(counts->first, counts->first_attempt) > ledger->seen);
+}
+
+static void note_time(struct ledger *ledger, const struct caller_counts *counts)
+{
+	uint64_t last = counts->last > counts->last_attempt ? counts->last : counts->last_attempt;
+
+	if (last > ledger->seen_next)
+		ledger->seen_next = last;
+}
+
 int ledger_update(struct ledger *ledger, const struct caller_key *key,
 		  const struct caller_counts *counts, const struct who *who)
 {
@@ -201,6 +222,8 @@ int ledger_update(struct ledger *ledger, const struct caller_key *key,
 	} else if (counts) {
 		fresh = *counts;
 	}
+	if (counts)
+		note_time(ledger, counts);
 	if (row && row_take_name(row, who, fresh.opened || ledger_attempted(&fresh))) {
 		row->superseded = false;
 		if (counts)
@@ -211,12 +234,10 @@ int ledger_update(struct ledger *ledger, const struct caller_key *key,
 	if (row && !counts_any(&fresh))
 		return 0;
 
-	if (ledger->n_rows < ledger->limit)
-		r = row_make(ledger, key, counts, who, row);
-	else
-		r = -ENOSPC;
+	r = has_room(ledger, row, counts) ? row_make(ledger, key, counts, who, row) : -ENOSPC;
 	if (!r)
 		return 1;
+	ledger->full = true;
 	if (row)
 		row->superseded = true;
 	if (ledger->refreshing)
@@ -233,8 +254,10 @@ void ledger_begin_refresh(struct ledger *ledger)
 
 void ledger_end_refresh(struct ledger *ledger)
 {
-	if (ledger->refreshing)
+	if (ledger->refreshing) {
 		ledger->beyond = ledger->pending;
+		ledger->seen = ledger->seen_next;
+	}
 	ledger->refreshing = false;
 }
 

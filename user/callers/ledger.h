@@ -59,6 +59,7 @@ struct row {
 	bool sum; /* stands for rows that were forgotten: of key and who it has what they share */
 	/* private: */
 	bool forgotten;                /* until ledger_end_forget() */
+	bool wanted;                   /* of a sum: a row is of the same caller */
 	bool superseded;               /* has another identity now that found no room */
 	bool times_begun;              /* times_base is set */
 	uint32_t made;                 /* number of the refresh */
@@ -132,6 +133,10 @@ typedef void ledger_merged(const struct row *into, const struct row *from, void 
 int ledger_forget(struct ledger *ledger, const struct caller_key *key,
 		  const struct caller_counts *counts, const struct histograms *times,
 		  ledger_merged *merged, void *arg);
+/* Forgets those sums, too, that nothing came to since `before` and whose caller has no other row:
+ * `dropped` is told of each. Before ledger_end_forget(). */
+typedef void ledger_dropped(const struct row *row, void *arg);
+void ledger_drop_sums(struct ledger *ledger, uint64_t before, ledger_dropped *dropped, void *arg);
 void ledger_end_forget(struct ledger *ledger);
 
 /* The kernel's counts of connections whose caller found no place in its map. */

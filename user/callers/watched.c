@@ -458,8 +458,16 @@ int watch_set_times(struct watch_pool *pool, const struct caller_key *key,
 struct forgetting {
 	const struct watched *watched;
 	watch_merged *merged;
+	watch_dropped *dropped;
 	void *arg;
 };
+
+static void tell_dropped(const struct row *row, void *arg)
+{
+	const struct forgetting *f = arg;
+
+	f->dropped(f->watched, row, f->arg);
+}
 
 static void tell_merged(const struct row *into, const struct row *from, void *arg)
 {
@@ -506,6 +514,15 @@ int watch_forget(struct watch_pool *pool, const struct caller_key *key,
 	for (struct watch_user *user = users_at(pool, key->endpoint); user && !r; user = user->next)
 		r = forget_one(user, key, counts, times, &f);
 	return r;
+}
+
+void watch_drop_sums(struct watch_pool *pool, uint64_t before, watch_dropped *dropped, void *arg)
+{
+	for (struct watched *w = pool->first; w; w = w->next) {
+		struct forgetting f = {.watched = w, .dropped = dropped, .arg = arg};
+
+		ledger_drop_sums(w->ledger, before, tell_dropped, &f);
+	}
 }
 
 void watch_end_forget(struct watch_pool *pool)

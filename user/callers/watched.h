@@ -125,6 +125,9 @@ typedef void watch_merged(const struct watched *watched, const struct row *into,
 int watch_forget(struct watch_pool *pool, const struct caller_key *key,
 		 const struct caller_counts *counts, const struct histograms *times,
 		 watch_merged *merged, void *arg);
+/* As ledger_drop_sums(). */
+typedef void watch_dropped(const struct watched *watched, const struct row *row, void *arg);
+void watch_drop_sums(struct watch_pool *pool, uint64_t before, watch_dropped *dropped, void *arg);
 void watch_end_forget(struct watch_pool *pool);
 
 /* Calls `take` for each row of each ledger. */

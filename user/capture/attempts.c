@@ -107,6 +107,8 @@ void attempts_add_counts(const struct attempts *attempts, const struct caller_ke
 	if (!caller)
 		return;
 	caller->asked = true;
+	/* with the rest of his counts, also when there are none any more */
+	caller->told = false;
 	ledger_sum_counts(counts, &caller->there);
 }
 

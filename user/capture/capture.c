@@ -8,10 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
-
-#include <linux/membarrier.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -224,20 +221,18 @@ static int take_event(void *arg, void *data, size_t size)
 	return 0;
 }
 
-/* That is what the membarrier is: synchronize_rcu(). */
-void capture_grace_period(void)
+/*
+ * An update of a map of maps returns when no program that runs can have the old entry any more: the
+ * kernel calls synchronize_rcu() for it (maybe_wait_bpf_programs(), since 4.20). What membarrier()
+ * waits for is the same, but not where there is one CPU, or where some are left alone (nohz_full).
+ */
+int capture_grace_period(struct capture *capture)
 {
-	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
-}
+	uint32_t zero = 0;
+	int inner = bpf_map__fd(capture->bpf->maps.others);
 
-/* It is not there where CPUs are left alone (nohz_full). */
-int capture_grace_possible(void)
-{
-	long commands = syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 0, 0);
-
-	if (commands < 0)
-		return capture_failure();
-	return commands & MEMBARRIER_CMD_GLOBAL ? 0 : -ENOTSUP;
+	return bpf_map__update_elem(capture->bpf->maps.grace, &zero, sizeof(zero), &inner,
+				    sizeof(inner), BPF_ANY);
 }
 
 /* In a network namespace: which endpoints' addresses it has. If one is a pod's, its loopback is
@@ -305,9 +300,8 @@ int capture_endpoints_changed(struct capture *capture)
  * from the attach on, and the files of all processes tell whose the connections are that are open
  * already.
  *
- * Between the arming of the first witness and of the second lies a grace period of RCU (that is
- * what the membarrier is: synchronize_rcu()), so no handshake that the first let pass is still
- * under way when the second begins to count by itself.
+ * Between the arming of the first witness and of the second lies a grace period, so no handshake
+ * that the first let pass is still under way when the second begins to count by itself.
  */
 static int begin(struct capture *capture, char *error, size_t error_size)
 {
@@ -331,9 +325,10 @@ static int begin(struct capture *capture, char *error, size_t error_size)
 		bpf->bss->refused_attached = capture->hooks[REFUSED].links[0] != NULL;
 		bpf->bss->armed = ARMED_FIRST;
 		if (capture->hooks[SOCKOPS].links[0])
-			capture_grace_period();
+			r = capture_grace_period(capture);
 		bpf->bss->armed = ARMED_ALL;
-		r = capture_sweep(capture, true);
+		if (!r)
+			r = capture_sweep(capture, true);
 		bpf->bss->snapshot_done = 1;
 	}
 	if (r)
@@ -394,13 +389,13 @@ void capture_stop(struct capture *capture)
 	 * marks */
 	if (attached) {
 		capture->bpf->bss->armed = 0;
-		capture_grace_period();
+		capture_grace_period(capture);
 	}
 	for (size_t i = 0; i < LENGTH(capture->hooks); i++)
 		detach(&capture->hooks[i]);
 	/* what is still running has counted when this is over */
 	if (attached)
-		capture_grace_period();
+		capture_grace_period(capture);
 }
 
 void capture_free(struct capture *capture)

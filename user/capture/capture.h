@@ -117,9 +117,8 @@ int capture_callers(struct capture *capture,
 
 /*
  * Where a program runs for weeks, callers that are no more would fill the kernel's map. Whether it
- * is half full; and capture_fold() adds up here what is counted there, and empties it. 0 or -errno;
- * -ENOTSUP: this kernel can't tell when nothing is added to it any more, so nothing was done.
- * capture_callers() tells the same before and after.
+ * is half full; and capture_fold() adds up here what is counted there, and empties it. 0 or -errno:
+ * then what is counted can't be told any more. capture_callers() tells the same before and after.
  */
 bool capture_crowded(const struct capture *capture);
 int capture_fold(struct capture *capture);

@@ -11,9 +11,11 @@
 #include "slots.h"
 #include "state.h"
 
-/* So long, at least, has a caller done nothing that is forgotten. Both halves of an attempt that
- * was refused (bpf/attempt.h) have met by then. */
+/* So long, at least, has a caller done nothing that is forgotten. */
 #define IDLE_NS (10ULL * 1000000000)
+/* Attempted nothing: both halves of an attempt that was refused (bpf/attempt.h) have met by then,
+ * since a client gives up after 127 s (tcp_syn_retries). */
+#define TRIED_NS (150ULL * 1000000000)
 
 /* Numbers of histograms that a connection may still add to, though its caller was forgotten. */
 struct retired {
@@ -43,20 +45,21 @@ int capture_fold(struct capture *capture)
 	struct caller_slot *slots = capture_caller_slots(capture);
 	const struct bpf_map *map = capture_caller_map(capture);
 	uint32_t set = bss->caller_set;
-	int r = capture_grace_possible();
+	int r;
 
-	if (r)
-		return r;
 	__atomic_store_n(&bss->caller_set, (set + 1) % CALLER_SETS, __ATOMIC_SEQ_CST);
-	capture_grace_period();
+	r = capture_grace_period(capture);
 	/* nobody adds to the set any more */
-	r = capture_batch(map, true, fold_entry, capture);
+	if (!r)
+		r = capture_batch(map, true, fold_entry, capture);
 	for (size_t i = 0; i < CALLER_SLOTS && !r; i++)
 		if (slots[i].taken == SLOT_READY)
 			r = sums_add(&capture->sums, &slots[i].key, &slots[i].counts);
+	if (r)
+		return r;
 	memset(slots, 0, CALLER_SLOTS * sizeof(*slots));
 	bss->callers_hashed[set] = 0;
-	return r;
+	return 0;
 }
 
 size_t capture_summed(const struct capture *capture)
@@ -101,7 +104,7 @@ static uint64_t timed(const struct histograms *times)
 {
 	uint64_t sum = 0;
 
-	for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++)
+	for (uint32_t i = 0; i < HISTOGRAM_BUCKETS; i++)
 		sum += times->bucket[SERVICE_TIME][i];
 	return sum;
 }
@@ -175,6 +178,7 @@ static int take_numbers(const struct forgetting *f, struct summed **idle, size_t
 {
 	const struct bpf_map *numbers = f->capture->bpf->maps.histogram_numbers;
 	bool any = f->capture->n_retired;
+	int r;
 
 	for (size_t i = 0; i < n; i++) {
 		struct summed *caller = idle[i];
@@ -188,8 +192,8 @@ static int take_numbers(const struct forgetting *f, struct summed **idle, size_t
 	}
 	if (!any)
 		return 0;
-	capture_grace_period();
-	return hold_connections(f);
+	r = capture_grace_period(f->capture);
+	return r ? r : hold_connections(f);
 }
 
 static int release_retired(const struct forgetting *f)
@@ -245,6 +249,7 @@ static int forget(const struct forgetting *f, struct summed *caller)
 static int forget_idle(const struct forgetting *f, size_t n)
 {
 	struct capture *capture = f->capture;
+	uint64_t now = monotonic_ns();
 	struct summed **idle;
 	size_t found;
 	int r;
@@ -253,7 +258,7 @@ static int forget_idle(const struct forgetting *f, size_t n)
 	r = hold(f);
 	if (r)
 		return r;
-	idle = sums_idle(&capture->sums, n, monotonic_ns() - IDLE_NS, &found);
+	idle = sums_idle(&capture->sums, n, now - IDLE_NS, now - TRIED_NS, &found);
 	if (!idle)
 		return -ENOMEM;
 	r = take_numbers(f, idle, found);

@@ -88,9 +88,8 @@ int capture_batch(const struct bpf_map *map, bool empty,
 struct caller_slot *capture_caller_slots(const struct capture *capture);
 const struct bpf_map *capture_caller_map(const struct capture *capture);
 
-/* Waits until every program that runs now has ended. Whether this kernel has it: 0 or -errno. */
-void capture_grace_period(void);
-int capture_grace_possible(void);
+/* Waits until every program that runs now has ended. 0 or -errno. */
+int capture_grace_period(struct capture *capture);
 
 /* All histograms are free (forget.c). 0 or -errno. */
 int capture_fill_histograms(struct capture *capture);

@@ -91,7 +91,8 @@ static int compare_idle(const void *a, const void *b)
 	return (p > q) - (p < q);
 }
 
-struct summed **sums_idle(struct sums *sums, size_t n, uint64_t before, size_t *found)
+struct summed **sums_idle(struct sums *sums, size_t n, uint64_t before, uint64_t tried,
+			  size_t *found)
 {
 	struct summed **all = malloc((HASH_COUNT(sums->callers) + 1) * sizeof(struct summed *));
 
@@ -99,7 +100,8 @@ struct summed **sums_idle(struct sums *sums, size_t n, uint64_t before, size_t *
 	if (!all)
 		return NULL;
 	for (struct summed *caller = sums->callers; caller; caller = caller->hh.next)
-		if (!caller->held && last_of(caller) < before)
+		if (!caller->held && caller->counts.last < before &&
+		    caller->counts.last_attempt < tried)
 			all[(*found)++] = caller;
 	qsort(all, *found, sizeof(struct summed *), compare_idle);
 	if (*found > n)

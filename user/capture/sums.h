@@ -48,12 +48,13 @@ int sums_others(const struct sums *sums,
 
 /*
  * Forgetting: sums_begin(), then sums_hold() for each caller that must stay, then sums_idle(): at
- * most `n` of the others, those that were idle longest first, none that did anything since `before`
- * (CLOCK_MONOTONIC ns). The array is the caller's, its elements are not, until sums_remove().
- * NULL: no memory.
+ * most `n` of the others, those that were idle longest first, none that opened or closed anything
+ * since `before`, or tried to since `tried` (CLOCK_MONOTONIC ns). The array is the caller's, its
+ * elements are not, until sums_remove(). NULL: no memory.
  */
 void sums_hold(struct sums *sums, const struct caller_key *key);
-struct summed **sums_idle(struct sums *sums, size_t n, uint64_t before, size_t *found);
+struct summed **sums_idle(struct sums *sums, size_t n, uint64_t before, uint64_t tried,
+			  size_t *found);
 void sums_remove(struct sums *sums, struct summed *caller);
 
 #endif

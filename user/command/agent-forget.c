@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* An agent lives for weeks: callers that are no more must not take the room of those that come. */
-#include <errno.h>
-#include <stdio.h>
-
 #include "agent.h"
 
 /* Of --max-callers, so many parts may be remembered one by one, and half of that stays when it is
  * more. */
 #define REMEMBERED_PART 2
-/* Not more often than this: it reads everything. */
+/* What stands for callers that were forgotten stays so long after the last of them called, which is
+ * longer than the history reaches. */
+#define SUMS_NS (25 * UINT64_C(3600000000000))
+/* Not more often than this, since it reads everything; and when nobody was idle. */
 #define FORGET_PAUSE_NS UINT64_C(5000000000)
+#define NOBODY_PAUSE_NS UINT64_C(15000000000)
 
 static void merged(const struct watched *watched, const struct row *into, const struct row *from,
 		   void *arg)
@@ -43,14 +44,27 @@ static void forget_names(struct agent *agent)
 	names_end_used(agent->names);
 }
 
+static void dropped(const struct watched *watched, const struct row *row, void *arg)
+{
+	struct agent *agent = arg;
+	const struct history_target target = agent_history_target(watched);
+
+	history_dropped(agent->history, &target, row);
+}
+
 static int forget_idle(struct agent *agent, size_t keep)
 {
 	/* what they have counted until now is in the reports and in the history; a target that
 	 * joins has its base then */
 	int r = agent_remember(agent, 0);
 
+	/* a series of its address ends with what it had */
+	if (!r && agent->options.by_address)
+		r = agent_metrics_take(agent);
 	if (!r)
 		r = capture_forget(agent->capture, keep, forget, agent);
+	if (!r && agent->report.end_ns > SUMS_NS)
+		watch_drop_sums(&agent->pool, agent->report.end_ns - SUMS_NS, dropped, agent);
 	watch_end_forget(&agent->pool);
 	if (!r)
 		r = watch_reports(&agent->pool, &agent->report);
@@ -62,20 +76,14 @@ static int forget_idle(struct agent *agent, size_t keep)
 int agent_make_room(struct agent *agent, uint64_t now)
 {
 	size_t limit = agent->options.max_callers / REMEMBERED_PART;
+	uint64_t before = agent->forgotten;
 	int r = 0;
 
-	if (!agent->cannot_fold && capture_crowded(agent->capture))
+	if (capture_crowded(agent->capture))
 		r = capture_fold(agent->capture);
-	if (r == -ENOTSUP) {
-		agent->cannot_fold = true;
-		fputs("whocalls agent: this kernel can't say when its programs have ended (membarrier; "
-		      "nohz_full?): callers that are no more keep their room in the kernel\n",
-		      stderr);
-		return 0;
-	}
 	if (r || now < agent->next_forget || capture_summed(agent->capture) <= limit)
 		return r;
-	/* those that were idle for too short a time are looked at again then */
-	agent->next_forget = now + FORGET_PAUSE_NS;
-	return forget_idle(agent, limit / 2);
+	r = forget_idle(agent, limit / 2);
+	agent->next_forget = now + (agent->forgotten > before ? FORGET_PAUSE_NS : NOBODY_PAUSE_NS);
+	return r;
 }

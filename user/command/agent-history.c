@@ -128,12 +128,14 @@ static void remember(struct agent *agent, struct watched *watched, int64_t now, 
 	watched->not_watched_since = watched->not_watched_codes;
 }
 
-/* Of callers for whom there was no room in the kernel: it can be of any target. */
+/* Of callers for whom there was no room in the kernel: it can be of any target. Also what came of
+ * connections whose opening was counted elsewhere. */
 static uint64_t unattributed(const struct agent *agent)
 {
 	const struct caller_counts *others = &agent->report.others.counts;
 
-	return others->opened + others->refused + others->stray + others->pending;
+	return others->opened + others->refused + others->stray + others->pending +
+	       others->accepted + others->closed;
 }
 
 /* What there was since all targets were remembered, and of which it isn't known whose it was: it

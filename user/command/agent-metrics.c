@@ -103,7 +103,8 @@ static size_t own_values(const struct agent *agent, struct metrics_value values[
 	return VALUES;
 }
 
-int agent_metrics(struct agent *agent, FILE *file, enum metrics_format format)
+/* `file` NULL: nothing is written. */
+static int take(struct agent *agent, FILE *file, enum metrics_format format)
 {
 	struct metrics_target *targets = calloc(agent->pool.n + 1, sizeof(*targets));
 	struct metrics_value values[VALUES];
@@ -134,7 +135,17 @@ int agent_metrics(struct agent *agent, FILE *file, enum metrics_format format)
 		target->report = &w->report;
 		target->watched_ns = watched_ns(w, metrics.now_ns, &target->endpoints);
 	}
-	r = metrics_write(file, &metrics, format);
+	r = file ? metrics_write(file, &metrics, format) : metrics_take(&metrics);
 	free(targets);
 	return r;
+}
+
+int agent_metrics(struct agent *agent, FILE *file, enum metrics_format format)
+{
+	return take(agent, file, format);
+}
+
+int agent_metrics_take(struct agent *agent)
+{
+	return take(agent, NULL, METRICS_TEXT);
 }

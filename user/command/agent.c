@@ -31,7 +31,7 @@
 #define SAY_NS (2 * SECOND)
 /* Endpoints of this node that come later have room at once: those that go give up theirs. */
 #define MORE_ENDPOINTS 8192
-/* Bytes. Single events are not written, new callers are: as many as the kernel's map has. */
+/* Bytes. Single events are not written, but that a caller is new. */
 #define RING_SIZE (1 << 20)
 
 /* File descriptors of the loop. */
@@ -101,7 +101,8 @@ static int prepare(struct agent *agent)
 {
 	int status = check_privileges();
 
-	agent->pool.max_callers = agent->options.max_callers;
+	/* those in the kernel, and those that are remembered, are fewer */
+	agent->pool.max_callers = (size_t)4 * agent->options.max_callers;
 	agent->report.max_callers = agent->options.max_callers;
 	agent->report.realtime_offset = loop_realtime_offset();
 	if (!status)

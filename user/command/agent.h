@@ -50,7 +50,6 @@ struct agent {
 	uint64_t next_forget;     /* of callers */
 	uint64_t refresh_cost;    /* ns that the last refresh took */
 	uint64_t forgotten;       /* callers, since it began */
-	bool cannot_fold;         /* this kernel has no capture_fold() */
 	uint16_t kubelet_port;
 	/* ports of Services, from before there was a capture */
 	uint16_t *dialled;
@@ -120,6 +119,9 @@ void agent_facts(struct facts *facts, const struct agent *agent, const struct wa
 
 /* /metrics. 0 or -errno. */
 int agent_metrics(struct agent *agent, FILE *file, enum metrics_format format);
+
+/* Brings its series up to date, as a scrape does. 0 or -errno. */
+int agent_metrics_take(struct agent *agent);
 
 /* http_options.ask; `arg` is the agent. */
 void agent_ask(struct http_request *request, void *arg);

@@ -36,6 +36,14 @@ static struct gauges gauges_of(const struct caller_counts *counts, const struct 
 	};
 }
 
+/* What stands for callers that were forgotten was in the series of their addresses, which have
+ * ended with it. */
+static bool is_counted(const struct metrics *metrics, const struct caller *caller)
+{
+	return metrics->by_address && !caller->n_addresses &&
+	       (caller->class == CLASS_EXTERNAL || caller->class == CLASS_UNKNOWN);
+}
+
 static int take_callers(struct metrics_memory *memory, const struct metrics *metrics,
 			struct target_series *target, struct labels *scratch)
 {
@@ -44,8 +52,11 @@ static int take_callers(struct metrics_memory *memory, const struct metrics *met
 	for (size_t i = 0; i < report->n_callers; i++) {
 		const struct caller *caller = &report->callers[i];
 		struct gauges gauges = gauges_of(&caller->counts, &caller->open, caller->last_seen);
-		struct series *series = memory_series(memory, metrics, target, caller, scratch);
+		struct series *series;
 
+		if (is_counted(metrics, caller))
+			continue;
+		series = memory_series(memory, metrics, target, caller, scratch);
 		if (!series)
 			return -ENOMEM;
 		series_begin_round(series, memory->round);

@@ -230,6 +230,11 @@ static int write_all(struct metrics_text *text, struct metrics_memory *memory,
 	return r;
 }
 
+int metrics_take(const struct metrics *metrics)
+{
+	return series_update(metrics->memory, metrics);
+}
+
 int metrics_write(FILE *out, const struct metrics *metrics, enum metrics_format format)
 {
 	struct metrics_memory *own = metrics->memory ? NULL : metrics_memory_new();

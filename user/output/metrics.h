@@ -161,6 +161,9 @@ struct metrics {
 	struct metrics_memory *memory;
 };
 
+/* As a scrape, but nothing is written: the memory, which must be there, is brought up to date. 0 or
+ * -ENOMEM. */
+int metrics_take(const struct metrics *metrics);
 /* Writes all, and flushes. 0 or -errno (what writing failed with), -ENOMEM. A memory is as good as
  * before after an error. */
 int metrics_write(FILE *out, const struct metrics *metrics, enum metrics_format format);
