@@ -482,6 +482,54 @@ static void sums_are_dropped_at_last(void **state)
 	finish(w);
 }
 
+/* Two workloads of one name, in turn; and pods' own loopbacks. */
+static void sums_of_the_same_are_one(void **state)
+{
+	static const struct pod_name both[] = {
+		{"team", "a-1", "uid-1", "Deployment", "a", "node-1"},
+		{"team", "a-2", "uid-2", "DaemonSet", "a", "node-1"},
+	};
+	const struct caller_counts one = {.opened = 1, .first = 1, .last = 1};
+	struct ledger *ledger = ledger_new(100);
+
+	(void)state;
+	for (uint32_t i = 0; i < 60; i++) {
+		const struct caller_key key = {.peer = {0, 0, 0xffff, i}, .netns = i};
+		const struct who who = {.class = i % 3 ? CLASS_WORKLOAD : CLASS_LOOPBACK,
+					.pod = &both[i % 2]};
+
+		assert_int_equal(ledger_update(ledger, &key, &one, &who), 1);
+		assert_int_equal(ledger_forget(ledger, &key, &one, NULL, merged_none, NULL), 0);
+		ledger_end_forget(ledger);
+	}
+	assert_int_equal(ledger_rows(ledger), 3);
+	ledger_free(ledger);
+}
+
+/* A target joins while an address has something half open, which then completes: what is half open
+ * later is not hidden behind it. Nor is it when the address becomes another pod's. */
+static void half_open_later(void **state)
+{
+	struct caller_key key = {.peer = {0, 0, 0xffff, 1}};
+	struct caller_counts counts = {.opened = 1, .pending = 1, .first = 5, .last = 5};
+	struct who who = {.class = CLASS_EXTERNAL, .doubt = INT64_MAX};
+	struct world *w = make(1);
+
+	(void)state;
+	up(w, 1);
+	for (int pass = 0; pass < 4; pass++) {
+		watch_begin_refresh(&w->pool);
+		assert_int_equal(watch_update(&w->pool, &key, &counts, &who), 0);
+		watch_end_refresh(&w->pool);
+		end_forget(w);
+		counts.pending = pass == 2;
+		counts.last_attempt = 10 + (uint64_t)pass;
+	}
+	assert_int_equal(w->targets[0]->report.pending, 1);
+	assert_int_equal(w->targets[1]->report.pending, 1);
+	finish(w);
+}
+
 static void at_random(void **state)
 {
 	(void)state;
@@ -537,6 +585,8 @@ int main(void)
 		cmocka_unit_test(beyond_the_limit_nothing_is_lost),
 		cmocka_unit_test(room_that_comes_late),
 		cmocka_unit_test(sums_are_dropped_at_last),
+		cmocka_unit_test(sums_of_the_same_are_one),
+		cmocka_unit_test(half_open_later),
 		cmocka_unit_test(at_random),
 	};
 

@@ -607,6 +607,40 @@ static void forgotten_without_a_series_of_its_own(void **state)
 	forgotten(*state, true, 0);
 }
 
+/* What an address did since its series was last written, if it ever was, is in "other". */
+static void forgotten_before_it_was_written(void **state)
+{
+	struct fixture *f = *state;
+	struct peer one = OF_CLASS(CLASS_EXTERNAL, 1), two = OF_CLASS(CLASS_EXTERNAL, 2);
+	struct caller_counts counts = {.opened = 3, .closed = 3, .first = AT(0), .last = AT(1)};
+	struct caller_key keys[] = {peer_key(&one), peer_key(&two)};
+	const char *text;
+
+	f->metrics.by_address = true;
+	service_counts(f->service, one, counts);
+	scrape(f, AT(2));
+	counts.opened = 10;
+	counts.last = AT(3);
+	service_counts(f->service, one, counts);
+	service_counts(f->service, two, counts);
+	service_group(f->service);
+	assert_int_equal(metrics_take(&f->metrics), 0);
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(
+			ledger_forget(f->service->ledger, &keys[i], &counts, NULL, not_told, NULL),
+			0);
+	ledger_end_forget(f->service->ledger);
+	service_group(f->service);
+	f->metrics.forgotten = true;
+	assert_int_equal(metrics_take(&f->metrics), 0);
+	f->metrics.forgotten = false;
+	for (uint64_t i = 4; i < 6; i++) {
+		text = scrape(f, AT(i));
+		expect_sample(text, CONNECTIONS(OTHER), "17");
+		assert_int_equal(sum_of(text, "whocalls_connections_total{"), 17);
+	}
+}
+
 /* --- over time --- */
 
 #define WORKLOADS 12
@@ -697,6 +731,7 @@ int main(void)
 		TEST(named_late_and_gone),
 		TEST(forgotten_of_a_class),
 		TEST(forgotten_by_address),
+		TEST(forgotten_before_it_was_written),
 		TEST(forgotten_without_a_series_of_its_own),
 		TEST(wrapped),
 		TEST(targets_come_and_go),

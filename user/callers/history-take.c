@@ -397,8 +397,12 @@ void history_merged(struct history *history, const struct history_target *name,
 	struct target_history *target = target_find(history, name);
 	struct row_base *base = target ? base_find(target, &was) : NULL, *sum;
 
-	if (!base)
+	if (!base) {
+		/* it found no room: what it had is told as if it came now */
+		if (target && (from->counts.opened || ledger_attempted(&from->counts)))
+			target->complete_since = history_minute(history->clock) + 2;
 		return;
+	}
 	sum = base_find(target, &to);
 	// NOLINTNEXTLINE(clang-analyzer-core.NullDereference)
 	HASH_DEL(target->rows, base);

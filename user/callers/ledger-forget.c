@@ -11,8 +11,11 @@
 #include "ledger-parts.h"
 #include "same.h"
 
-/* What those have in common that a sum stands for: of workloads and nodes who they are, of
- * processes their name and where they run; addresses are not told apart. */
+/*
+ * What those have in common that a sum stands for, which is what a series of metrics has: of
+ * workloads and nodes who they are, of processes their name; of loopback, of pods without a name
+ * and of addresses there is one sum each.
+ */
 static void share(struct row *sum, const struct row *row)
 {
 	enum caller_class class = row->who.class;
@@ -21,20 +24,12 @@ static void share(struct row *sum, const struct row *row)
 				.ignored = row->who.ignored,
 				.since = INT64_MIN,
 				.doubt = INT64_MAX};
-	if (class == CLASS_WORKLOAD) {
+	if (class == CLASS_WORKLOAD)
 		sum->who.pod = row->who.pod;
-		sum->who.pod_uid = row->who.pod ? NULL : row->who.pod_uid;
-		/* whose string that is */
-		sum->key.cgroup = row->who.pod ? 0 : row->key.cgroup;
-	} else if (class == CLASS_NODE) {
+	else if (class == CLASS_NODE)
 		sum->who.node = row->who.node;
-	} else if (class == CLASS_PROCESS || class == CLASS_LOOPBACK) {
+	else if (class == CLASS_PROCESS)
 		memcpy(sum->key.comm, row->key.comm, sizeof(sum->key.comm));
-	}
-	if (class == CLASS_LOOPBACK)
-		sum->who.pod = row->who.pod;
-	if (class == CLASS_PROCESS || (class == CLASS_LOOPBACK && !row->who.pod))
-		sum->key.netns = row->key.netns;
 	sum->sum = true;
 	sum->caller_hash = row_caller_hash(sum);
 }

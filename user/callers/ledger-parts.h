@@ -18,7 +18,7 @@ struct ledger {
 	struct caller_counts forgotten;    /* likewise, of callers that were forgotten */
 	struct open_counts others_open;
 	bool refreshing;
-	bool full;             /* there was no room for somebody, ever */
+	bool full;             /* there is somebody without a row, or was in the last pass */
 	uint64_t seen;         /* newest time that was counted, as of the last complete pass */
 	uint64_t seen_next;    /* likewise, of the pass that runs */
 	uint32_t refresh;      /* number of the one that runs, or ran last */

@@ -28,6 +28,9 @@ void row_set_counts(struct row *row, const struct caller_counts *counts)
 {
 	uint64_t first = row->counts.first, attempt = row->counts.first_attempt;
 
+	/* that is no counter: what stood then has completed */
+	if (row->base && counts->pending < row->base->pending)
+		row->base->pending = counts->pending;
 	row->counts = counts_since(counts, row->base);
 	if (row->base && first)
 		row->counts.first = first;
@@ -257,6 +260,9 @@ void ledger_end_refresh(struct ledger *ledger)
 	if (ledger->refreshing) {
 		ledger->beyond = ledger->pending;
 		ledger->seen = ledger->seen_next;
+		/* all that is counted is in rows */
+		if (!counts_any(&ledger->pending))
+			ledger->full = false;
 	}
 	ledger->refreshing = false;
 }

@@ -89,6 +89,7 @@ uint64_t row_caller_hash(const struct row *row)
 		if (!pod)
 			return mix_string(hash, row->who.pod_uid, SIZE_MAX);
 		hash = mix_string(hash, pod->namespace, SIZE_MAX);
+		hash = mix_string(hash, pod->kind, SIZE_MAX);
 		return mix_string(hash, pod->workload, SIZE_MAX);
 	case CLASS_PROCESS:
 		return mix(mix_string(hash, row->key.comm, COMM_SIZE), row->key.netns);

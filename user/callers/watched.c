@@ -363,7 +363,7 @@ static int set_base(struct watch_user *user, const struct caller_key *key,
 static int update_one(struct watch_user *user, const struct caller_key *key,
 		      const struct caller_counts *counts, const struct who *who)
 {
-	const struct watch_base *base = base_of(user, key);
+	struct watch_base *base = base_of(user, key);
 	struct caller_key own = *key;
 	struct caller_counts since;
 
@@ -374,6 +374,9 @@ static int update_one(struct watch_user *user, const struct caller_key *key,
 		return set_base(user, key, counts);
 	if (!base)
 		return ledger_update(user->watched->ledger, &own, counts, who);
+	/* that is no counter: what stood then has completed */
+	if (counts->pending < base->counts.pending)
+		base->counts.pending = counts->pending;
 	since = counts_since(counts, &base->counts);
 	return counts_any(&since) ? ledger_update(user->watched->ledger, &own, &since, who) : 0;
 }

@@ -17,6 +17,10 @@
  * since a client gives up after 127 s (tcp_syn_retries). */
 #define TRIED_NS (150ULL * 1000000000)
 
+/* Where so many times as many are remembered as may stay, as in a flood of addresses, attempts are
+ * forgotten like all else; and twice that: whoever has nothing open. */
+#define FLOOD 8
+
 /* Numbers of histograms that a connection may still add to, though its caller was forgotten. */
 struct retired {
 	uint32_t number;
@@ -246,10 +250,11 @@ static int forget(const struct forgetting *f, struct summed *caller)
 	return r;
 }
 
-static int forget_idle(const struct forgetting *f, size_t n)
+static int forget_idle(const struct forgetting *f, size_t n, size_t keep)
 {
 	struct capture *capture = f->capture;
-	uint64_t now = monotonic_ns();
+	bool flood = n > FLOOD * keep, deluge = n > 2 * FLOOD * keep;
+	uint64_t now = monotonic_ns(), idle_ns = deluge ? 0 : IDLE_NS;
 	struct summed **idle;
 	size_t found;
 	int r;
@@ -258,7 +263,8 @@ static int forget_idle(const struct forgetting *f, size_t n)
 	r = hold(f);
 	if (r)
 		return r;
-	idle = sums_idle(&capture->sums, n, now - IDLE_NS, now - TRIED_NS, &found);
+	idle = sums_idle(&capture->sums, n, now - idle_ns, now - (flood ? idle_ns : TRIED_NS),
+			 &found);
 	if (!idle)
 		return -ENOMEM;
 	r = take_numbers(f, idle, found);
@@ -286,7 +292,7 @@ int capture_forget(struct capture *capture, size_t keep,
 	int r = -ENOMEM;
 
 	if (f.used && f.times)
-		r = n > keep ? forget_idle(&f, n - keep) : 0;
+		r = n > keep ? forget_idle(&f, n - keep, keep) : 0;
 	free(f.used);
 	free(f.times);
 	return r;

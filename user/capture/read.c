@@ -70,8 +70,20 @@ static int hand_out(const struct take_callers *t, const struct caller_key *key,
 		    const struct caller_counts *counts)
 {
 	struct caller_counts sum = *counts;
+	int r;
 
 	sums_add_counts(&t->capture->sums, key, &sum);
+	/* it was forgotten before the attempt went to its process (bpf/attempt.h): that one is even
+	 * from now on */
+	if ((int64_t)sum.refused < 0) {
+		const struct caller_counts even = {.refused = -sum.refused};
+
+		r = sums_add(&t->capture->sums, key, &even);
+		if (r)
+			return r;
+		sum.refused = 0;
+		sums_add_counts(&t->capture->sums, key, &(struct caller_counts){});
+	}
 	attempts_add_counts(&t->capture->attempts, key, &sum);
 	return t->take(key, &sum, t->arg);
 }

@@ -58,9 +58,9 @@ static int forget_idle(struct agent *agent, size_t keep)
 	 * joins has its base then */
 	int r = agent_remember(agent, 0);
 
-	/* a series of its address ends with what it had */
+	/* series of their addresses end, with what they had until now */
 	if (!r && agent->options.by_address)
-		r = agent_metrics_take(agent);
+		r = agent_metrics_take(agent, false);
 	if (!r)
 		r = capture_forget(agent->capture, keep, forget, agent);
 	if (!r && agent->report.end_ns > SUMS_NS)
@@ -68,6 +68,8 @@ static int forget_idle(struct agent *agent, size_t keep)
 	watch_end_forget(&agent->pool);
 	if (!r)
 		r = watch_reports(&agent->pool, &agent->report);
+	if (!r && agent->options.by_address)
+		r = agent_metrics_take(agent, true);
 	if (!r)
 		forget_names(agent);
 	return r;

@@ -104,7 +104,7 @@ static size_t own_values(const struct agent *agent, struct metrics_value values[
 }
 
 /* `file` NULL: nothing is written. */
-static int take(struct agent *agent, FILE *file, enum metrics_format format)
+static int take(struct agent *agent, FILE *file, enum metrics_format format, bool forgotten)
 {
 	struct metrics_target *targets = calloc(agent->pool.n + 1, sizeof(*targets));
 	struct metrics_value values[VALUES];
@@ -119,6 +119,7 @@ static int take(struct agent *agent, FILE *file, enum metrics_format format)
 		.max_callers = agent->options.max_series,
 		.by_address = agent->options.by_address,
 		.service_graph = agent->options.service_graph,
+		.forgotten = forgotten,
 		.values = values,
 		.n_values = own_values(agent, values),
 		.memory = agent->memory,
@@ -142,10 +143,10 @@ static int take(struct agent *agent, FILE *file, enum metrics_format format)
 
 int agent_metrics(struct agent *agent, FILE *file, enum metrics_format format)
 {
-	return take(agent, file, format);
+	return take(agent, file, format, false);
 }
 
-int agent_metrics_take(struct agent *agent)
+int agent_metrics_take(struct agent *agent, bool forgotten)
 {
-	return take(agent, NULL, METRICS_TEXT);
+	return take(agent, NULL, METRICS_TEXT, forgotten);
 }

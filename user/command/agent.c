@@ -102,7 +102,7 @@ static int prepare(struct agent *agent)
 	int status = check_privileges();
 
 	/* those in the kernel, and those that are remembered, are fewer */
-	agent->pool.max_callers = (size_t)4 * agent->options.max_callers;
+	agent->pool.max_callers = (size_t)2 * agent->options.max_callers;
 	agent->report.max_callers = agent->options.max_callers;
 	agent->report.realtime_offset = loop_realtime_offset();
 	if (!status)

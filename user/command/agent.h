@@ -120,8 +120,9 @@ void agent_facts(struct facts *facts, const struct agent *agent, const struct wa
 /* /metrics. 0 or -errno. */
 int agent_metrics(struct agent *agent, FILE *file, enum metrics_format format);
 
-/* Brings its series up to date, as a scrape does. 0 or -errno. */
-int agent_metrics_take(struct agent *agent);
+/* Brings its series up to date, as a scrape does. `forgotten`: since the last time nothing but that
+ * callers were forgotten. 0 or -errno. */
+int agent_metrics_take(struct agent *agent, bool forgotten);
 
 /* http_options.ask; `arg` is the agent. */
 void agent_ask(struct http_request *request, void *arg);

@@ -29,6 +29,7 @@ static void series_free(struct series *series)
 	free(series->labels);
 	free(series->edge);
 	free(series->other);
+	free(series->written);
 	free(series);
 }
 
@@ -72,8 +73,9 @@ void metrics_memory_free(struct metrics_memory *memory)
 	free(memory);
 }
 
-/* What is kept of a series whose caller the report doesn't have any more. 0 or -ENOMEM. */
-static int keep_gone(struct target_series *target, const struct series *series)
+/* What is kept of a series whose caller the report doesn't have any more. Of one that was forgotten
+ * nothing tells what it had that was not written. 0 or -ENOMEM. */
+static int keep_gone(struct target_series *target, const struct series *series, bool forgotten)
 {
 	struct series_counts **gone = &target->gone[series->class];
 
@@ -84,10 +86,15 @@ static int keep_gone(struct target_series *target, const struct series *series)
 	series_counts_add(*gone, &series->own);
 	series_counts_add(*gone, series->other);
 	series_counts_add(&target->gone_other, series->other);
+	if (forgotten && series->written) {
+		for (size_t i = 0; i < SERIES_COUNTS; i++)
+			target->gone_other.n[i] += series->own.n[i] - series->written->n[i];
+	}
 	return 0;
 }
 
-int memory_remove_gone_series(struct metrics_memory *memory, struct target_series *target)
+int memory_remove_gone_series(struct metrics_memory *memory, struct target_series *target,
+			      bool forgotten)
 {
 	struct series **at = &target->first, *series;
 
@@ -96,7 +103,7 @@ int memory_remove_gone_series(struct metrics_memory *memory, struct target_serie
 			at = &series->next;
 			continue;
 		}
-		if (keep_gone(target, series))
+		if (keep_gone(target, series, forgotten))
 			return -ENOMEM;
 		*at = series->next;
 		// NOLINTNEXTLINE(clang-analyzer-core.NullDereference)
@@ -204,6 +211,11 @@ static struct series *series_make(struct metrics_memory *memory, const struct me
 	series->labels = take_text(scratch);
 	if (!series->labels)
 		goto failed;
+	if (metrics->by_address) {
+		series->written = calloc(1, sizeof(*series->written));
+		if (!series->written)
+			goto failed;
+	}
 	if (metrics->service_graph && caller->class != CLASS_PROBE) {
 		if (series_edge_labels(scratch, target->target, caller, metrics->by_address))
 			goto failed;

@@ -15,7 +15,8 @@ struct series *memory_series(struct metrics_memory *memory, const struct metrics
 
 /* Those of this round's report are there; the others got another name: what they have put into
  * sums is kept. 0 or -ENOMEM. */
-int memory_remove_gone_series(struct metrics_memory *memory, struct target_series *target);
+int memory_remove_gone_series(struct metrics_memory *memory, struct target_series *target,
+			      bool forgotten);
 
 /* Targets that are watched no more. */
 void memory_remove_gone_targets(struct metrics_memory *memory);

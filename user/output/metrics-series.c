@@ -63,7 +63,7 @@ static int take_callers(struct metrics_memory *memory, const struct metrics *met
 		series_counts_add_caller(&series->raw, memory, caller);
 		gauges_add(&series->gauges, &gauges);
 	}
-	return memory_remove_gone_series(memory, target);
+	return memory_remove_gone_series(memory, target, metrics->forgotten);
 }
 
 /* Adds up what has no series of its own. */

@@ -58,7 +58,8 @@ struct series {
 	uint64_t round;               /* the last in which it was in the report */
 	bool fresh;                   /* that was the first */
 	bool stale;
-	struct series *next; /* of the target, in the order in which they came */
+	struct series_counts *written; /* of `own`; only where addresses have series */
+	struct series *next;           /* of the target, in the order in which they came */
 	UT_hash_handle hh;
 };
 

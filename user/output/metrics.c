@@ -235,6 +235,14 @@ int metrics_take(const struct metrics *metrics)
 	return series_update(metrics->memory, metrics);
 }
 
+static void note_written(struct metrics_memory *memory)
+{
+	for (const struct target_series *t = memory->targets; t; t = t->next)
+		for (const struct series *s = t->first; s; s = s->next)
+			if (s->shown && s->written)
+				*s->written = s->own;
+}
+
 int metrics_write(FILE *out, const struct metrics *metrics, enum metrics_format format)
 {
 	struct metrics_memory *own = metrics->memory ? NULL : metrics_memory_new();
@@ -249,6 +257,8 @@ int metrics_write(FILE *out, const struct metrics *metrics, enum metrics_format 
 		r = write_all(&text, memory, metrics);
 	if (!r)
 		r = text_end(&text);
+	if (!r)
+		note_written(memory);
 	metrics_memory_free(own);
 	return r;
 }

@@ -153,6 +153,9 @@ struct metrics {
 	size_t max_callers;
 	bool by_address;    /* external and unknown callers get their address as a name */
 	bool service_graph; /* Tempo's names, too */
+	/* of metrics_take(): the only callers that are gone since the last are those that were
+	 * forgotten: what was not written of their series goes to the class other */
+	bool forgotten;
 	/* those of one name one after the other */
 	const struct metrics_value *values;
 	size_t n_values;
