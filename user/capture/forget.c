@@ -19,7 +19,7 @@
 
 /* Where so many times as many are remembered as may stay, as in a flood of addresses, attempts are
  * forgotten like all else; and twice that: whoever has nothing open. */
-#define FLOOD 8
+#define FLOOD ((size_t)8)
 
 /* Numbers of histograms that a connection may still add to, though its caller was forgotten. */
 struct retired {
