@@ -60,6 +60,11 @@ uint64_t less(uint64_t a, uint64_t b)
 	return a > b ? a - b : 0;
 }
 
+uint64_t ledger_last(const struct caller_counts *counts)
+{
+	return counts->last > counts->last_attempt ? counts->last : counts->last_attempt;
+}
+
 bool ledger_attempted(const struct caller_counts *counts)
 {
 	return counts->refused || counts->stray || counts->pending;

@@ -126,13 +126,6 @@ int ledger_forget(struct ledger *ledger, const struct caller_key *key,
 	return r;
 }
 
-static uint64_t last_of(const struct row *row)
-{
-	const struct caller_counts *counts = &row->counts;
-
-	return counts->last > counts->last_attempt ? counts->last : counts->last_attempt;
-}
-
 static void want_sums(struct ledger *ledger)
 {
 	for (struct row *row = ledger->first; row; row = row->next) {
@@ -153,7 +146,7 @@ void ledger_drop_sums(struct ledger *ledger, uint64_t before, ledger_dropped *dr
 
 	want_sums(ledger);
 	HASH_ITER (hh, ledger->sums, sum, next) {
-		if (!sum->wanted && last_of(sum) < before) {
+		if (!sum->wanted && ledger_last(&sum->counts) < before) {
 			// NOLINTNEXTLINE(clang-analyzer-core.NullDereference)
 			HASH_DELETE(hh, ledger->sums, sum);
 			sum->forgotten = true;

@@ -44,8 +44,7 @@ void row_set_counts(struct row *row, const struct caller_counts *counts)
  */
 static bool row_doubtful(const struct row *row, const struct who *who)
 {
-	uint64_t last = row->counts.last > row->counts.last_attempt ? row->counts.last
-								    : row->counts.last_attempt;
+	uint64_t last = ledger_last(&row->counts);
 
 	return row->who.pod && !who->pod && !row->who.pod_uid && who->doubt &&
 	       who->doubt != INT64_MAX && (int64_t)last > who->doubt + INT64_C(1000000000);
@@ -205,7 +204,7 @@ static bool has_room(const struct ledger *ledger, const struct row *older,
 
 static void note_time(struct ledger *ledger, const struct caller_counts *counts)
 {
-	uint64_t last = counts->last > counts->last_attempt ? counts->last : counts->last_attempt;
+	uint64_t last = ledger_last(counts);
 
 	if (last > ledger->seen_next)
 		ledger->seen_next = last;

@@ -151,6 +151,8 @@ size_t ledger_rows(const struct ledger *ledger);
 
 /* Adds up: numbers are added, `first` is the oldest, `last` the newest, with its pid. */
 void ledger_sum_counts(struct caller_counts *sum, const struct caller_counts *more);
+/* When it last opened, closed or attempted anything. */
+uint64_t ledger_last(const struct caller_counts *counts);
 /* Whether any attempts were counted: refused, stray or pending. */
 bool ledger_attempted(const struct caller_counts *counts);
 void ledger_sum_open(struct open_counts *sum, const struct open_counts *more);

@@ -76,17 +76,10 @@ void sums_hold(struct sums *sums, const struct caller_key *key)
 		caller->held = true;
 }
 
-static uint64_t last_of(const struct summed *caller)
-{
-	const struct caller_counts *counts = &caller->counts;
-
-	return counts->last > counts->last_attempt ? counts->last : counts->last_attempt;
-}
-
 static int compare_idle(const void *a, const void *b)
 {
-	uint64_t p = last_of(*(const struct summed *const *)a);
-	uint64_t q = last_of(*(const struct summed *const *)b);
+	uint64_t p = ledger_last(&(*(const struct summed *const *)a)->counts);
+	uint64_t q = ledger_last(&(*(const struct summed *const *)b)->counts);
 
 	return (p > q) - (p < q);
 }

@@ -38,7 +38,7 @@ static struct gauges gauges_of(const struct caller_counts *counts, const struct 
 
 /* What stands for callers that were forgotten was in the series of their addresses, which have
  * ended with it. */
-static bool is_counted(const struct metrics *metrics, const struct caller *caller)
+static bool was_counted(const struct metrics *metrics, const struct caller *caller)
 {
 	return metrics->by_address && !caller->n_addresses &&
 	       (caller->class == CLASS_EXTERNAL || caller->class == CLASS_UNKNOWN);
@@ -54,7 +54,7 @@ static int take_callers(struct metrics_memory *memory, const struct metrics *met
 		struct gauges gauges = gauges_of(&caller->counts, &caller->open, caller->last_seen);
 		struct series *series;
 
-		if (is_counted(metrics, caller))
+		if (was_counted(metrics, caller))
 			continue;
 		series = memory_series(memory, metrics, target, caller, scratch);
 		if (!series)
