@@ -28,12 +28,9 @@ static __always_inline void attempt_time(struct caller_counts *counts, __u64 now
 /* From the address to the process at that address. Where that finds no room it stays. */
 static __always_inline void attempt_move(struct attempt *attempt, const struct attempt *client)
 {
-	struct caller_counts *from = caller_find(&attempt->key), *to;
-	bool made;
+	/* it can have been counted in the other set: both add up, modulo 2^64 */
+	struct caller_counts *from = caller_get(&attempt->key), *to;
 
-	/* it was counted in the other set: both add up, modulo 2^64 */
-	if (!from)
-		from = caller_insert(&attempt->key, &made);
 	if (!from)
 		return;
 	attempt->key.cgroup = client->key.cgroup;
@@ -41,9 +38,7 @@ static __always_inline void attempt_move(struct attempt *attempt, const struct a
 	attempt->key.netns = client->netns;
 	attempt->key.flags =
 		client->key.flags | (client->netns == attempt->netns ? CALLER_SAME_NETNS : 0);
-	to = caller_find(&attempt->key);
-	if (!to)
-		to = caller_insert(&attempt->key, &made);
+	to = caller_get(&attempt->key);
 	if (!to)
 		return;
 	__sync_fetch_and_add(&to->refused, attempt->count);

@@ -81,4 +81,15 @@ static __always_inline struct caller_counts *caller_insert(const struct caller_k
 	return caller_look_up(set, key);
 }
 
+/* The counts of a caller, new if need be; NULL when there is no room. */
+static __always_inline struct caller_counts *caller_get(const struct caller_key *key)
+{
+	struct caller_counts *counts = caller_find(key);
+	bool made;
+
+	if (!counts)
+		counts = caller_insert(key, &made);
+	return counts;
+}
+
 #endif

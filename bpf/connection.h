@@ -103,13 +103,9 @@ static __always_inline struct caller_counts *counts_of(const struct connection *
 {
 	struct caller_counts *counts = NULL;
 	__u32 zero = 0;
-	bool made;
 
-	if (!(c->flags & CONNECTION_UNATTRIBUTED)) {
-		counts = caller_find(&c->key);
-		if (!counts)
-			counts = caller_insert(&c->key, &made);
-	}
+	if (!(c->flags & CONNECTION_UNATTRIBUTED))
+		counts = caller_get(&c->key);
 	return counts ? counts : bpf_map_lookup_elem(&others, &zero);
 }
 

@@ -72,20 +72,17 @@ __u32 caller_set; /* the one that is added to: 0 or 1 */
 /* For how many callers no slot was found, in each set: 0 saves the map's look-up. */
 __u64 callers_hashed[CALLER_SETS];
 
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__type(key, struct caller_key);
-	__type(value, struct caller_counts);
-	__uint(max_entries, 1);
-} callers SEC(".maps");
+#define CALLERS(name)                                                                              \
+	struct {                                                                                   \
+		__uint(type, BPF_MAP_TYPE_HASH);                                                   \
+		__type(key, struct caller_key);                                                    \
+		__type(value, struct caller_counts);                                               \
+		__uint(max_entries, 1);                                                            \
+	} name SEC(".maps")
 
-/* The second set's. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__type(key, struct caller_key);
-	__type(value, struct caller_counts);
-	__uint(max_entries, 1);
-} callers_second SEC(".maps");
+/* Of each set. */
+CALLERS(callers);
+CALLERS(callers_second);
 
 /* What an entry begins with: it would be much of a program's stack. */
 const struct caller_counts fresh_counts = {};

@@ -52,7 +52,7 @@ static __always_inline bool addresses_read(struct server_socket *s, const struct
 static __always_inline void refused_count(const struct server_socket *s, __u32 endpoint,
 					  const struct segment *segment, struct totals *totals)
 {
-	bool syn = segment->flags & TCP_FLAG_SYN, made;
+	bool syn = segment->flags & TCP_FLAG_SYN;
 	struct attempt half = {.netns = s->netns, .count = 1};
 	struct caller_counts *counts;
 	__u32 zero = 0;
@@ -60,9 +60,7 @@ static __always_inline void refused_count(const struct server_socket *s, __u32 e
 	__builtin_memcpy(half.key.peer, s->peer, sizeof(half.key.peer));
 	half.key.endpoint = endpoint;
 	__sync_fetch_and_add(syn ? &totals->refused : &totals->stray, 1);
-	counts = caller_find(&half.key);
-	if (!counts)
-		counts = caller_insert(&half.key, &made);
+	counts = caller_get(&half.key);
 	if (counts && syn) {
 		__sync_fetch_and_add(&counts->refused, 1);
 		attempt_time(counts, bpf_ktime_get_ns());

@@ -167,12 +167,17 @@ static struct history_target name_of(const struct watched *watched)
 	return (struct history_target){watched->namespace, watched->name, watched->uid};
 }
 
-static void refresh(struct world *w)
+static void report(struct world *w)
 {
 	struct report capture = {.end_ns = 1000000 + w->minute, .n_hooks = REPORT_HOOKS};
 
 	for (size_t i = 0; i < REPORT_HOOKS; i++)
 		capture.hooks[i] = (struct hook){.program = "p", .hook = "h"};
+	assert_int_equal(watch_reports(&w->pool, &capture), 0);
+}
+
+static void refresh(struct world *w)
+{
 	watch_begin_refresh(&w->pool);
 	for (size_t i = 0; i < CALLERS; i++)
 		if (w->callers[i].counts.opened || w->callers[i].counts.refused)
@@ -187,7 +192,7 @@ static void refresh(struct world *w)
 			assert_int_equal(
 				watch_set_times(&w->pool, &w->callers[i].key, &w->callers[i].times),
 				0);
-	assert_int_equal(watch_reports(&w->pool, &capture), 0);
+	report(w);
 }
 
 static void take(struct world *w)
@@ -244,12 +249,8 @@ static void forget(struct world *w, struct fake *caller)
 
 static void end_forget(struct world *w)
 {
-	struct report capture = {.end_ns = 1000000 + w->minute, .n_hooks = REPORT_HOOKS};
-
-	for (size_t i = 0; i < REPORT_HOOKS; i++)
-		capture.hooks[i] = (struct hook){.program = "p", .hook = "h"};
 	watch_end_forget(&w->pool);
-	assert_int_equal(watch_reports(&w->pool, &capture), 0);
+	report(w);
 }
 
 /* --- what is told --- */

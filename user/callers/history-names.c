@@ -153,16 +153,22 @@ int target_get(struct history *history, const struct history_target *target,
 	return 0;
 }
 
+void target_forget_row(struct history *history, struct target_history *target,
+		       struct row_base *base)
+{
+	// NOLINTNEXTLINE(clang-analyzer-core.NullDereference)
+	HASH_DEL(target->rows, base);
+	base->pair->rows--;
+	free(base);
+	history->n_rows--;
+}
+
 void target_forget_rows(struct history *history, struct target_history *target)
 {
 	struct row_base *base, *next;
 
-	HASH_ITER (hh, target->rows, base, next) {
-		HASH_DEL(target->rows, base);
-		base->pair->rows--;
-		free(base);
-		history->n_rows--;
-	}
+	HASH_ITER (hh, target->rows, base, next)
+		target_forget_row(history, target, base);
 	target->ledger_start = 0;
 	target->others_marks = (struct marks){};
 	target->dropped = target->drops_unknown = 0;

@@ -168,6 +168,8 @@ struct target_history *target_find(const struct history *history,
 int target_get(struct history *history, const struct history_target *target,
 	       struct target_history **out);
 void target_free(struct history *history, struct target_history *target);
+void target_forget_row(struct history *history, struct target_history *target,
+		       struct row_base *base);
 void target_forget_rows(struct history *history, struct target_history *target);
 /* The pair of a caller, or that of the others if there is no room. */
 struct pair *pair_get(struct history *history, struct target_history *target,

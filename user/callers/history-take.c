@@ -115,12 +115,19 @@ static uint64_t row_check(const struct row *row)
 	return hash;
 }
 
-static struct row_base *base_find(const struct target_history *target, const struct row_key *key)
+static struct row_key key_of(const struct row *row)
 {
+	return (struct row_key){.row = row, .check = row_check(row)};
+}
+
+/* NULL: nothing was taken of it. */
+static struct row_base *base_find(const struct target_history *target, const struct row *row)
+{
+	struct row_key key = key_of(row);
 	struct row_base *base;
 
 	// NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): it has no padding
-	HASH_FIND(hh, target->rows, key, sizeof(*key), base);
+	HASH_FIND(hh, target->rows, &key, sizeof(key), base);
 	return base;
 }
 
@@ -128,8 +135,7 @@ static struct row_base *base_find(const struct target_history *target, const str
 static struct row_base *base_get(struct taking *taking, const struct row *row)
 {
 	struct history *history = taking->history;
-	struct row_key key = {.row = row, .check = row_check(row)};
-	struct row_base *base = base_find(taking->target, &key);
+	struct row_base *base = base_find(taking->target, row);
 	int r = -ENOSPC;
 
 	if (base)
@@ -142,7 +148,7 @@ static struct row_base *base_get(struct taking *taking, const struct row *row)
 		taking->error = taking->error ? taking->error : r;
 		return NULL;
 	}
-	base->key = key;
+	base->key = key_of(row);
 	HASH_ADD(hh, taking->target->rows, key, sizeof(base->key), base);
 	history->n_rows++;
 	return base;
@@ -185,10 +191,7 @@ static void take_gone(struct taking *taking)
 		attempts.wide[0] = moved(&base->marks.refused, 0, &attempts.doubt);
 		attempts.wide[1] = moved(&base->marks.pending, 0, &attempts.doubt);
 		add(taking, base->pair, &attempts);
-		base->pair->rows--;
-		HASH_DEL(taking->target->rows, base);
-		free(base);
-		taking->history->n_rows--;
+		target_forget_row(taking->history, taking->target, base);
 	}
 }
 
@@ -392,10 +395,8 @@ static void marks_sum(struct marks *sum, const struct marks *more)
 void history_merged(struct history *history, const struct history_target *name,
 		    const struct row *into, const struct row *from)
 {
-	const struct row_key to = {.row = into, .check = row_check(into)};
-	const struct row_key was = {.row = from, .check = row_check(from)};
 	struct target_history *target = target_find(history, name);
-	struct row_base *base = target ? base_find(target, &was) : NULL, *sum;
+	struct row_base *base = target ? base_find(target, from) : NULL, *sum;
 
 	if (!base) {
 		/* it found no room: what it had is told as if it came now */
@@ -403,34 +404,26 @@ void history_merged(struct history *history, const struct history_target *name,
 			target->complete_since = history_minute(history->clock) + 2;
 		return;
 	}
-	sum = base_find(target, &to);
-	// NOLINTNEXTLINE(clang-analyzer-core.NullDereference)
-	HASH_DEL(target->rows, base);
-	if (!sum) {
-		base->key = to;
-		HASH_ADD(hh, target->rows, key, sizeof(base->key), base);
+	sum = base_find(target, into);
+	if (sum) {
+		marks_sum(&sum->marks, &base->marks);
+		target_forget_row(history, target, base);
 		return;
 	}
-	marks_sum(&sum->marks, &base->marks);
-	base->pair->rows--;
-	history->n_rows--;
-	free(base);
+	// NOLINTNEXTLINE(clang-analyzer-core.NullDereference)
+	HASH_DEL(target->rows, base);
+	base->key = key_of(into);
+	HASH_ADD(hh, target->rows, key, sizeof(base->key), base);
 }
 
 void history_dropped(struct history *history, const struct history_target *name,
 		     const struct row *row)
 {
-	const struct row_key key = {.row = row, .check = row_check(row)};
 	struct target_history *target = target_find(history, name);
-	struct row_base *base = target ? base_find(target, &key) : NULL;
+	struct row_base *base = target ? base_find(target, row) : NULL;
 
-	if (!base)
-		return;
-	// NOLINTNEXTLINE(clang-analyzer-core.NullDereference)
-	HASH_DEL(target->rows, base);
-	base->pair->rows--;
-	history->n_rows--;
-	free(base);
+	if (base)
+		target_forget_row(history, target, base);
 }
 
 void history_ended(struct history *history, const struct history_target *name, uint32_t minute)

@@ -164,13 +164,13 @@ static int caller_add(struct caller *caller, const struct row *row)
 		return caller_add_times(caller, row);
 	if (strncmp(caller->process, row->key.comm, COMM_SIZE - 1) != 0)
 		caller->process[0] = '\0';
-	if (!string_same(caller->node, row_node(row)))
+	if (!string_equal(caller->node, row_node(row)))
 		caller->node = NULL;
 	if (caller->cgroup != row->key.cgroup)
 		caller->cgroup = 0;
-	if (!string_same(caller->cgroup_path, row->who.cgroup_path))
+	if (!string_equal(caller->cgroup_path, row->who.cgroup_path))
 		caller->cgroup_path = NULL;
-	if (!string_same(caller->pod_uid, row->who.pod_uid))
+	if (!string_equal(caller->pod_uid, row->who.pod_uid))
 		caller->pod_uid = NULL;
 	memcpy(&caller->addresses[caller->n_addresses++], row->key.peer, sizeof(struct address));
 	if (row->who.pod && row->who.pod->pod)

@@ -24,11 +24,6 @@ static uint64_t mix_peer(uint64_t hash, const struct caller_key *key)
 	return mix(hash, (uint64_t)key->peer[2] << 32 | key->peer[3]);
 }
 
-bool string_same(const char *a, const char *b)
-{
-	return a == b || (a && b && !strcmp(a, b));
-}
-
 static bool peer_same(const struct row *a, const struct row *b)
 {
 	return !memcmp(a->key.peer, b->key.peer, sizeof(a->key.peer));
@@ -44,9 +39,9 @@ static bool workload_same(const struct row *a, const struct row *b)
 	const struct pod_name *p = a->who.pod, *q = b->who.pod;
 
 	if (!p || !q)
-		return p == q && string_same(a->who.pod_uid, b->who.pod_uid);
-	return p == q || (string_same(p->namespace, q->namespace) &&
-			  string_same(p->kind, q->kind) && string_same(p->workload, q->workload));
+		return p == q && string_equal(a->who.pod_uid, b->who.pod_uid);
+	return p == q || (string_equal(p->namespace, q->namespace) &&
+			  string_equal(p->kind, q->kind) && string_equal(p->workload, q->workload));
 }
 
 /* 127.0.0.1 is another one in each namespace. */
@@ -69,7 +64,7 @@ bool row_same_caller(const struct row *a, const struct row *b)
 	case CLASS_PROCESS:
 		return comm_same(a, b) && a->key.netns == b->key.netns;
 	case CLASS_NODE:
-		return string_same(a->who.node, b->who.node);
+		return string_equal(a->who.node, b->who.node);
 	case CLASS_LOOPBACK:
 		return loopback_same(a, b);
 	case CLASS_PROBE:

@@ -10,7 +10,4 @@ bool row_same_caller(const struct row *a, const struct row *b);
 /* Equal for rows that are. */
 uint64_t row_caller_hash(const struct row *row);
 
-/* NULL is equal to itself alone. */
-bool string_same(const char *a, const char *b);
-
 #endif

@@ -57,7 +57,7 @@ const char *who_class_name(enum caller_class class)
 	return class < CLASSES ? names[class] : "unknown";
 }
 
-static bool string_equal(const char *a, const char *b)
+bool string_equal(const char *a, const char *b)
 {
 	return a == b || (a && b && !strcmp(a, b));
 }

@@ -76,6 +76,9 @@ struct who who_decide(const struct evidence *evidence);
 /* "workload", "probe" … as in the JSON. Static. */
 const char *who_class_name(enum caller_class class);
 
+/* NULL is equal to itself alone. */
+bool string_equal(const char *a, const char *b);
+
 /* The same class, pod (by UID where both have one: a pod that was read again is still that pod)
  * and node, and ignored or not by the same option. */
 bool who_equal(const struct who *a, const struct who *b);

@@ -73,27 +73,31 @@ size_t capture_summed(const struct capture *capture)
 
 /* --- histograms --- */
 
-static int histogram_release(struct capture *capture, uint32_t number)
+/* Whoever needs one may have it. */
+static int histogram_offer(const struct capture *capture, uint32_t number)
+{
+	int fd = bpf_map__fd(capture->bpf->maps.histograms_free);
+
+	return bpf_map_update_elem(fd, NULL, &number, BPF_ANY) ? capture_failure() : 0;
+}
+
+static int histogram_release(const struct capture *capture, uint32_t number)
 {
 	static const struct histograms empty;
 	uint32_t index = number - 1;
 	int r = bpf_map__update_elem(capture->bpf->maps.histograms, &index, sizeof(index), &empty,
 				     sizeof(empty), BPF_ANY);
 
-	if (!r && bpf_map_update_elem(bpf_map__fd(capture->bpf->maps.histograms_free), NULL,
-				      &number, BPF_ANY))
-		r = capture_failure();
-	return r;
+	return r ? r : histogram_offer(capture, number);
 }
 
-int capture_fill_histograms(struct capture *capture)
+int capture_fill_histograms(const struct capture *capture)
 {
-	int fd = bpf_map__fd(capture->bpf->maps.histograms_free);
+	int r = 0;
 
-	for (uint32_t n = 1; n <= bpf_map__max_entries(capture->bpf->maps.histograms); n++)
-		if (bpf_map_update_elem(fd, NULL, &n, BPF_ANY))
-			return capture_failure();
-	return 0;
+	for (uint32_t n = 1; n <= bpf_map__max_entries(capture->bpf->maps.histograms) && !r; n++)
+		r = histogram_offer(capture, n);
+	return r;
 }
 
 static int histogram_read(const struct capture *capture, uint32_t number, struct histograms *times)
@@ -134,12 +138,10 @@ static int hold_entry(const void *key, const void *value, void *arg)
 	return 0;
 }
 
-static int hold_connection(const void *key, const void *value, void *arg)
+static int hold_connection(const struct connection *connection, void *arg)
 {
 	const struct forgetting *f = arg;
-	const struct connection *connection = value;
 
-	(void)key;
 	sums_hold(&f->capture->sums, &connection->key);
 	f->used[connection->turn.times] = true;
 	return 0;
@@ -148,16 +150,8 @@ static int hold_connection(const void *key, const void *value, void *arg)
 /* Those that have a connection, and the histograms that these have. */
 static int hold_connections(const struct forgetting *f)
 {
-	const struct whocalls_bpf *bpf = f->capture->bpf;
-	struct connection connection;
-	int r;
-
-	memset(f->used, 0, bpf_map__max_entries(bpf->maps.histograms) + 1);
-	r = capture_batch(bpf->maps.connections, false, hold_connection, (void *)f);
-	for (size_t i = 0; i < CONNECTION_SLOTS && !r; i++)
-		if (slots_copy_connection(&connection, &bpf->bss->connection_slots[i]))
-			r = hold_connection(NULL, &connection, (void *)f);
-	return r;
+	memset(f->used, 0, bpf_map__max_entries(f->capture->bpf->maps.histograms) + 1);
+	return capture_each_connection(f->capture, hold_connection, (void *)f);
 }
 
 /* All that do something: that have a connection, are counted now, or are half open. */

@@ -216,8 +216,9 @@ int capture_note_netns(struct capture *capture, uint32_t inum)
 	return 0;
 }
 
-static int take_connection(struct take_connections *t, const struct connection *connection)
+static int take_connection(const struct connection *connection, void *arg)
 {
+	const struct take_connections *t = arg;
 	int r;
 
 	if (connection->flags & CONNECTION_CLOSED)
@@ -226,10 +227,30 @@ static int take_connection(struct take_connections *t, const struct connection *
 	return r ? r : t->take(connection, t->arg);
 }
 
+struct each_connection {
+	int (*take)(const struct connection *connection, void *arg);
+	void *arg;
+};
+
 static int take_hashed(const void *key, const void *value, void *arg)
 {
+	const struct each_connection *each = arg;
+
 	(void)key;
-	return take_connection(arg, value);
+	return each->take(value, each->arg);
+}
+
+int capture_each_connection(const struct capture *capture,
+			    int (*take)(const struct connection *connection, void *arg), void *arg)
+{
+	struct each_connection each = {take, arg};
+	struct connection connection;
+	int r = capture_batch(capture->bpf->maps.connections, false, take_hashed, &each);
+
+	for (size_t i = 0; i < CONNECTION_SLOTS && !r; i++)
+		if (slots_copy_connection(&connection, &capture->bpf->bss->connection_slots[i]))
+			r = take(&connection, arg);
+	return r;
 }
 
 /*
@@ -294,7 +315,6 @@ int capture_connections(struct capture *capture,
 			int (*take)(const struct connection *connection, void *arg), void *arg)
 {
 	struct take_connections t = {capture, take, arg};
-	struct connection connection;
 	uint64_t now = monotonic_ns();
 	int r = 0;
 
@@ -306,11 +326,7 @@ int capture_connections(struct capture *capture,
 	if (r)
 		return r;
 	capture->n_netns = 0;
-	r = capture_batch(capture->bpf->maps.connections, false, take_hashed, &t);
-	for (size_t i = 0; i < CONNECTION_SLOTS && !r; i++)
-		if (slots_copy_connection(&connection, &capture->bpf->bss->connection_slots[i]))
-			r = take_connection(&t, &connection);
-	return r;
+	return capture_each_connection(capture, take_connection, &t);
 }
 
 struct take_times {

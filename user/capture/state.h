@@ -84,6 +84,11 @@ int capture_note_netns(struct capture *capture, uint32_t inum);
 int capture_batch(const struct bpf_map *map, bool empty,
 		  int (*take)(const void *key, const void *value, void *arg), void *arg);
 
+/* Calls `take` for each record of a connection (read.c), whether that is open or only waits for its
+ * accept. 0, what `take` returned, or a negative errno. */
+int capture_each_connection(const struct capture *capture,
+			    int (*take)(const struct connection *connection, void *arg), void *arg);
+
 /* Where callers are counted now (read.c): see bpf/caller.h. */
 struct caller_slot *capture_caller_slots(const struct capture *capture);
 const struct bpf_map *capture_caller_map(const struct capture *capture);
@@ -92,7 +97,7 @@ const struct bpf_map *capture_caller_map(const struct capture *capture);
 int capture_grace_period(struct capture *capture);
 
 /* All histograms are free (forget.c). 0 or -errno. */
-int capture_fill_histograms(struct capture *capture);
+int capture_fill_histograms(const struct capture *capture);
 
 /* Deletes the records of connections that are over and that no hook will come for: those that
  * lingered for their accept, and those that sweeps found gone (read.c). 0 or a negative errno. */

@@ -14,7 +14,7 @@ struct series *memory_series(struct metrics_memory *memory, const struct metrics
 			     struct labels *scratch);
 
 /* Those of this round's report are there; the others got another name: what they have put into
- * sums is kept. 0 or -ENOMEM. */
+ * sums is kept. `forgotten`: as of struct metrics. 0 or -ENOMEM. */
 int memory_remove_gone_series(struct metrics_memory *memory, struct target_series *target,
 			      bool forgotten);
 
