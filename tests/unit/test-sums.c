@@ -71,6 +71,24 @@ static void a_caller_has_all_that_was_added(void **state)
 	sums_deinit(&sums);
 }
 
+/* Who is told, and then added, is not told again; in the next reading he is. */
+static void what_comes_in_a_reading_is_told_in_the_next(void **state)
+{
+	struct taken taken = {};
+	struct sums sums = {};
+
+	(void)state;
+	add(&sums, 1, 1, 10);
+	sums_begin(&sums);
+	add(&sums, 2, 100, 20);
+	assert_int_equal(sums_others(&sums, take, &taken), 0);
+	assert_int_equal(taken.opened, 1);
+	sums_begin(&sums);
+	assert_int_equal(sums_others(&sums, take, &taken), 0);
+	assert_int_equal(taken.opened, 102);
+	sums_deinit(&sums);
+}
+
 /* An attempt that went to its process after the kernel's map was emptied is taken off there: below
  * zero, and right in all. */
 static void what_is_taken_off_later_adds_up(void **state)
@@ -145,6 +163,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_caller_has_all_that_was_added),
+		cmocka_unit_test(what_comes_in_a_reading_is_told_in_the_next),
 		cmocka_unit_test(what_is_taken_off_later_adds_up),
 		cmocka_unit_test(the_longest_idle_is_forgotten_first),
 		cmocka_unit_test(nobody_is_idle),

@@ -208,10 +208,11 @@ static int release_retired(const struct forgetting *f)
 			continue;
 		}
 		r = histogram_read(capture, retired->number, f->times);
+		if (r)
+			break;
 		/* came after it was handed out */
 		capture->untimed += timed(f->times) - retired->timed;
-		if (!r)
-			r = histogram_release(capture, retired->number);
+		r = histogram_release(capture, retired->number);
 	}
 	capture->n_retired = kept;
 	return r;

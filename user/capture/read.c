@@ -66,36 +66,34 @@ struct take_callers {
 	void *arg;
 };
 
-static int hand_out(const struct take_callers *t, const struct caller_key *key,
+/* `counts`: all of a caller's, but what is half open. */
+static int tell(const struct caller_key *key, const struct caller_counts *counts, void *arg)
+{
+	const struct take_callers *t = arg;
+	struct caller_counts all = *counts;
+
+	/* it was forgotten before the attempt went to its process (bpf/attempt.h): from now on it
+	 * is even */
+	if ((int64_t)all.refused < 0) {
+		const struct caller_counts missing = {.refused = -all.refused};
+		int r = sums_add(&t->capture->sums, key, &missing);
+
+		if (r)
+			return r;
+		all.refused = 0;
+	}
+	attempts_add_counts(&t->capture->attempts, key, &all);
+	return t->take(key, &all, t->arg);
+}
+
+/* Of those that the kernel side has. */
+static int hand_out(struct take_callers *t, const struct caller_key *key,
 		    const struct caller_counts *counts)
 {
 	struct caller_counts sum = *counts;
-	int r;
 
 	sums_add_counts(&t->capture->sums, key, &sum);
-	/* it was forgotten before the attempt went to its process (bpf/attempt.h): that one is even
-	 * from now on */
-	if ((int64_t)sum.refused < 0) {
-		const struct caller_counts even = {.refused = -sum.refused};
-
-		r = sums_add(&t->capture->sums, key, &even);
-		if (r)
-			return r;
-		sum.refused = 0;
-		sums_add_counts(&t->capture->sums, key, &(struct caller_counts){});
-	}
-	attempts_add_counts(&t->capture->attempts, key, &sum);
-	return t->take(key, &sum, t->arg);
-}
-
-/* Of those that the kernel side doesn't have. */
-static int take_folded(const struct caller_key *key, const struct caller_counts *counts, void *arg)
-{
-	const struct take_callers *t = arg;
-	struct caller_counts sum = *counts;
-
-	attempts_add_counts(&t->capture->attempts, key, &sum);
-	return t->take(key, &sum, t->arg);
+	return tell(key, &sum, t);
 }
 
 /* Of the map. A caller may have counts in its slot as well: see bpf/caller.h. */
@@ -184,7 +182,7 @@ int capture_callers(struct capture *capture,
 		if (t->slots[i].taken == SLOT_READY)
 			r = hand_out(t, &t->slots[i].key, &t->slots[i].counts);
 	if (!r)
-		r = sums_others(&capture->sums, take_folded, t);
+		r = sums_others(&capture->sums, tell, t);
 	if (!r)
 		r = attempts_others(&capture->attempts, take, arg);
 	free(t);

@@ -24,6 +24,8 @@ int sums_add(struct sums *sums, const struct caller_key *key, const struct calle
 		if (!caller)
 			return -ENOMEM;
 		caller->key = *key;
+		/* one that comes in a reading was told in it, by who adds it */
+		caller->asked = true;
 		HASH_ADD(hh, sums->callers, key, sizeof(caller->key), caller);
 		if (!caller->hh.tbl) {
 			free(caller);

@@ -38,7 +38,7 @@ size_t sums_callers(const struct sums *sums);
 
 /* One reading of all callers: after sums_begin() sums_add_counts() for those that the kernel side
  * has, which adds to `counts` what there is here, then sums_others() for the rest: 0, or what
- * `take` returned. */
+ * `take` returned. What sums_add() adds meanwhile is not told by it. */
 void sums_begin(struct sums *sums);
 void sums_add_counts(struct sums *sums, const struct caller_key *key, struct caller_counts *counts);
 int sums_others(const struct sums *sums,
