@@ -103,6 +103,9 @@ static void slot_free(struct slot *slot)
 {
 	if (slot->state == CONNECTING || slot->state == EXCHANGE)
 		busy--;
+	/* see connection_close() of the server: a slot is used again */
+	if (slot->polled)
+		epoll_ctl(epoll, EPOLL_CTL_DEL, slot->fd, NULL);
 	if (slot->fd >= 0)
 		close(slot->fd);
 	if (times && slot->outcome)
@@ -110,6 +113,7 @@ static void slot_free(struct slot *slot)
 			slot->done, now_ns(), slot->outcome);
 	slot->state = FREE;
 	slot->fd = -1;
+	slot->polled = false;
 	free_slots[n_free++] = slot - slots;
 }
 
