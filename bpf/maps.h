@@ -44,6 +44,7 @@ __u32 overflowed;        /* a record found no room: the sweep can't tell what wa
 __u32 kubelet_port;      /* who listens here, in node_netns, is the kubelet; 0: nobody */
 __u32 kubelet_pid;       /* the program sets it when the sweep of files has found it */
 __u64 kubelet_start;     /* with its start time, so that a reused pid is not taken for it */
+__u32 kubelet_listens;   /* how often somebody began to listen on its port: then it looks again */
 __u64 window_start;      /* when the trace began */
 __u64 found_start;       /* what that sweep finds */
 __u32 found_pid;

@@ -187,8 +187,13 @@ static __always_inline void kubelet_found(struct task_struct *leader)
 	found_pid = leader->tgid;
 }
 
-/* Runs before the first sweep of connections: which processes hold the clients' ends, and who is
- * the kubelet. And again when that has ended. */
+/*
+ * Runs before the first sweep of connections: which processes hold the clients' ends, and who is
+ * the kubelet. And again when somebody begins to listen on its port, but not for nothing: for as
+ * long as this looks at a file the kernel holds it (task_file_seq_get_next(), as for everybody who
+ * reads /proc/PID/fd), and a close() meanwhile ends nothing yet. A process that frees on close()
+ * what its epoll points to has an event of it then.
+ */
 SEC("iter/task_file")
 int snapshot_files(struct bpf_iter__task_file *ctx)
 {

@@ -68,6 +68,15 @@ static __noinline int state_changed(const struct sock *sk, int oldstate, int new
 	return 0;
 }
 
+/* Whoever begins to listen on the kubelet's port may be a new kubelet. */
+static __noinline int listens(const struct sock *sk)
+{
+	if (kubelet_port && sk->__sk_common.skc_num == kubelet_port &&
+	    sk->__sk_common.skc_net.net->ns.inum == node_netns)
+		__sync_fetch_and_add(&kubelet_listens, 1);
+	return 0;
+}
+
 /*
  * The first witness of the handshake, the end of each connection, and the connect side.
  *
@@ -80,6 +89,8 @@ int BPF_PROG(tcp_accept, const struct sock *sk, int oldstate, int newstate)
 	bool server, client;
 	__u16 port;
 
+	if (newstate == TCP_LISTEN)
+		return listens(sk);
 	if (newstate != TCP_ESTABLISHED && newstate != TCP_SYN_SENT && newstate != TCP_CLOSE)
 		return 0;
 	port = sk->__sk_common.skc_num;

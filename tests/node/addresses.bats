@@ -249,7 +249,7 @@ teardown() {
     --to 100.96.0.2 --connections 6 --own-port 10250 --listening "$T/second.up" --go "$T/second.go"
   second=$!
   wait_for "[[ -e $T/second.up ]]"
-  # looked for after a second, and then less and less often
+  # whoever begins to listen there is looked at within the next refresh
   wait_for "[[ \$(grep '^kubelet: ' $T/err | tail -n 1) == \"kubelet: process \"* &&
     \$(grep -c '^kubelet: process' $T/err) == 2 ]]" 60
   touch "$T/second.go"

@@ -51,8 +51,9 @@ struct capture {
 	struct attempts attempts; /* half-open connections */
 	struct gone gone;         /* connections that sweeps found gone */
 	struct queues queues;     /* who listens, and who accepts */
+	uint32_t kubelet_seen;    /* kubelet_listens when the kubelet was last looked for */
+	uint32_t kubelet_listens; /* and the time before: what both looks have seen is done */
 	uint64_t next_kubelet;    /* not before this time is it looked for again */
-	uint64_t kubelet_wait;    /* and so long after that, ns */
 	uint32_t pendings_lost;   /* half-open connections without room, of the sweep with most */
 	bool pending_lost;        /* any, since capture_pending_lost() */
 	uint64_t next_burial;     /* of records that linger: see capture_bury() */
@@ -107,8 +108,8 @@ int capture_bury(struct capture *capture);
  */
 int capture_bury_pending(struct capture *capture);
 
-/* Looks for the kubelet again if that has ended (kubelet.c). Where that fails nobody is taken for
- * it. */
+/* Looks for the kubelet again if somebody has begun to listen on its port (kubelet.c). Where that
+ * fails it is tried again the next time. */
 void capture_kubelet_check(struct capture *capture);
 
 /* Runs the iterator over files for the first time: who the clients of open connections are, and the
