@@ -15,7 +15,7 @@
 # What each guest said stays in $BUILD/kernels.
 set -uo pipefail
 : "${WHOCALLS:?}" "${LOAD:?}" "${BUILD:?}"
-limit=1800 # seconds for a guest; the longest takes a quarter of that
+limit=1800 # seconds for a guest; the longest takes half of that
 work=$BUILD/kernels
 rm -rf "$work"
 mkdir -p "$work"

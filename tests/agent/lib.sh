@@ -24,6 +24,8 @@ agent_up() {
   in_kube ctr -n k8s.io images import "$IMAGE" >/dev/null
   reference=$(tar -xOf "$IMAGE" index.json | jq -r '.manifests[0].annotations["io.containerd.image.name"]')
   cp -r "$DEPLOY/kustomize/base" "$KUBE_DIR/base"
+  # that it ends in order is tested, not how fast
+  sed -i 's/terminationGracePeriodSeconds: 5$/terminationGracePeriodSeconds: 30/' "$KUBE_DIR/base/daemonset.yaml"
   sed -i "s/^    newTag: VERSION$/    newTag: ${reference##*:}/" "$KUBE_DIR/base/kustomization.yaml"
   kubectl apply -k "$KUBE_DIR/base" >/dev/null
   agent_rolled
@@ -64,9 +66,12 @@ agent_watches() {
     jq -e '.targets[] | select(.target == \"$1/$2\" and .endpoints.watched == $3)'" 60
 }
 
-# The document of the agent on who called buffer/session-service since then, into $T/since.json.
+# The document of the agent on who called buffer/session-service since then, as of now or later, into $T/since.json.
 agent_since() {
-  agent_ask "/api/v1/callers?target=buffer/session-service&since=$1" >"$T/since.json"
+  local now
+  now=$(date -u +%Y-%m-%dT%H:%M:%S.%N)
+  wait_for "agent_ask '/api/v1/callers?target=buffer/session-service&since=$1' >$T/since.json &&
+    [[ \$(jq -r .window.end $T/since.json) > $now ]]"
 }
 
 # since_is NAME NUMBER: connections of that workload in $T/since.json.
@@ -85,7 +90,7 @@ agent_explain() {
 # Prometheus ----------------------------------------------------------------------------------------
 
 # On the node, with deploy/prometheus/scrape.yaml but for what finds the agents, which Debian leaves out, and how often:
-# once a second. So are the rules evaluated.
+# every three seconds, so that an answer has as long. The rules are evaluated once a second.
 prometheus_up() {
   local folder=$KUBE_DIR/prometheus
   export PROMETHEUS=${PROMETHEUS:-$("$TESTS_AGENT/../../scripts/prometheus.sh")}
@@ -98,12 +103,12 @@ prometheus_up() {
   echo "Authorization: Bearer $(<"$folder/token")" >"$folder/header"
   yq '.groups[].interval = "1s"' "$DEPLOY/prometheus/rules.yaml" >"$folder/rules.yaml"
   yq --arg folder "$folder" --arg at "$AGENT_AT" '.global.evaluation_interval = "1s" | .rule_files = ["\($folder)/rules.yaml"]
-    | .scrape_configs[] |= (del(.kubernetes_sd_configs, .relabel_configs) | .scrape_interval = "1s" | .scrape_timeout = "1s"
+    | .scrape_configs[] |= (del(.kubernetes_sd_configs, .relabel_configs) | .scrape_interval = "3s" | .scrape_timeout = "3s"
       | .authorization.credentials_file = "\($folder)/token" | .static_configs = [{targets: [$at], labels: {node: "node-a"}}])' \
     "$DEPLOY/prometheus/scrape.yaml" >"$folder/prometheus.yaml"
   background_in_kube "$KUBE_DIR/prometheus.log" "$KUBE_DIR/prometheus.log" "$PROMETHEUS/usr/bin/prometheus" \
     "--config.file=$folder/prometheus.yaml" "--storage.tsdb.path=$folder/data" "--web.listen-address=$PROMETHEUS_AT"
-  wait_for '[[ $(prometheus_value "up{job=\"whocalls\"}") == 1 ]]' 60
+  wait_for '[[ $(prometheus_query "up{job=\"whocalls\"}" | jq -r "$ONE_VALUE") == 1 ]]' 60
 }
 
 # prometheus_ask PATH [curl args…]: .data of the answer.
@@ -115,13 +120,17 @@ prometheus_query() {
   prometheus_ask query -G --data-urlencode "query=$1" | jq -c .result
 }
 
-# prometheus_value QUERY: the value of its one series; of none or many, how many there are.
-prometheus_value() {
-  prometheus_query "$1" | jq -r 'if length == 1 then .[0].value[1] else "\(length) series" end'
+# Of an answer, the value of its one series; of none or many, how many there are.
+ONE_VALUE='if length == 1 then .[0].value[1] else "\(length) series" end'
+
+# prometheus_answers QUERY FILTER TEXT: what jq's filter makes of the answer, once Prometheus has asked the agent again.
+prometheus_answers() {
+  QUERY=$1 FILTER=$2 TEXT=$3
+  wait_for '[[ $(prometheus_query "$QUERY" | jq -cr "$FILTER") == "$TEXT" ]]' 20 ||
+    same "$1" "$(prometheus_query "$1" | jq -cr "$2")" "$3"
 }
 
-# value_is QUERY NUMBER: Prometheus says so, once it has asked the agent again.
+# value_is QUERY NUMBER: the same, of the value of its one series.
 value_is() {
-  VALUE_OF=$1 VALUE=$2
-  wait_for '[[ $(prometheus_value "$VALUE_OF") == "$VALUE" ]]' 20 || same "$1" "$(prometheus_value "$1")" "$2"
+  prometheus_answers "$1" "$ONE_VALUE" "$2"
 }

@@ -40,9 +40,11 @@ agent_callers() {
   document_check "$T/out.json"
 }
 
-# agent_since TARGET WHEN: into $T/since.json.
+# agent_since TARGET WHEN: as of now, or later, into $T/since.json.
 agent_since() {
-  agent_get "/api/v1/callers?target=$1&since=$2" >"$T/since.json"
+  local now
+  now=$(date -u +%Y-%m-%dT%H:%M:%S.%N)
+  wait_for "agent_get '/api/v1/callers?target=$1&since=$2' >$T/since.json && [[ \$(jq -r .window.end $T/since.json) > $now ]]"
 }
 
 # agent_verdict TARGET WHEN: into $T/verdict.json; prints which.

@@ -339,7 +339,7 @@ static void accept_all(struct worker *worker)
 
 		if (fd < 0) {
 			count(&counters.tickets, -1);
-			if (errno != EAGAIN)
+			if (errno != EAGAIN && errno != ENOTSOCK)
 				err(EX_OSERR, "accept");
 			return;
 		}
@@ -461,7 +461,8 @@ int server_run(const struct server_options *wanted)
 		if (offer >= 0 && listener_send(offer, listener.fd)) {
 			accept_end(workers);
 			close(offer);
-			close(listener.fd);
+			/* not closed: a worker may still be at it */
+			dup2(stopper.fd, listener.fd);
 			offer = -1;
 			accepting = true;
 		}

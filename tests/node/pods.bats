@@ -77,7 +77,7 @@ LIST
   pod_add first 100.96.0.9
   server_start s
   # startTime has whole seconds. LEAD=N in the environment is for slow machines.
-  start=$(($(date +%s) + ${LEAD:-2}))
+  start=$(($(date +%s) + ${LEAD:-6}))
   pods_file >"$T/pods.json" <<LIST
 dev login-5d4f8c7b9-aaaaa 100.96.0.9 login Running $(date -u -d "@$start" +%Y-%m-%dT%H:%M:%SZ)
 LIST

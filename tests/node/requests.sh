@@ -61,7 +61,8 @@ times_counted() {
   same "response times" "$(($(jq '.callers[0].response_time.count // 0' "$T/out.json") + missed))" "$1"
 }
 
-# times_are NAME FIELD [PERCENTILE…]: within 3 % and 0.1 ms of what the server measured; as many.
+# times_are NAME FIELD [PERCENTILE…]: within 3 % and 0.1 ms of what the server measured; as many. The longest may be
+# those in which the server lost the processor between the system call and its own clock: these have 20 ms.
 times_are() {
   local name=$1 field=$2 wrong
   shift 2
@@ -70,7 +71,7 @@ times_are() {
   wrong=$(jq --arg name "$name" --arg field "$field" --slurpfile server "$T/server.s.json" -r '
     $server[0][$field] as $own | .callers[] | select(.process == $name) | .[$field] as $seen
     | if $seen.count != $own.count then "count: got \($seen.count), want \($own.count)" else empty end,
-      ($ARGS.positional[] | select(($seen[.] - $own[.] | fabs) > 0.03 * $own[.] + 0.0001)
+      ($ARGS.positional[] | select(($seen[.] - $own[.] | fabs) > 0.03 * $own[.] + if IN("p99", "max") then 0.02 else 0.0001 end)
        | "\(.): got \($seen[.]), want \($own[.])")' "$T/out.json" --args "$@")
   [[ -z $wrong ]] || {
     echo "$field: $wrong" >&2

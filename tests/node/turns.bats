@@ -91,6 +91,7 @@ load requests.sh
   talk_start --mode echo
   trace_start --port "$PORT"
   client_run one c --to 100.96.0.2 --mode close --send 5000000
+  server_wait s closed 1
   turns_are one "$(server_count s turns)" turns
 }
 

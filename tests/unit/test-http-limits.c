@@ -189,7 +189,7 @@ static void test_many_headers(void **state)
  * something happens, another byte. */
 static void test_head_seconds(void **state)
 {
-	struct server *server = server_plain((struct http_limits){.head_seconds = 1});
+	struct server *server = server_plain((struct http_limits){.head_seconds = 3});
 	struct peer *silent = peer_new(server), *half = peer_new(server), *idle = peer_new(server);
 	struct peer *drips = peer_new(server), *later = peer_new(server);
 	size_t dripped = 0;
@@ -202,9 +202,9 @@ static void test_head_seconds(void **state)
 	while (!silent->ended || !half->ended || !idle->ended || !drips->ended) {
 		const struct timespec moment = {.tv_nsec = 1000000};
 
-		if (!drips->ended && !drips->out_size && dripped++ < 2000) {
+		if (!drips->ended && !drips->out_size && dripped++ < 5000) {
 			say(drips, "a");
-			nanosleep(&moment, NULL); /* it drips for longer than the second */
+			nanosleep(&moment, NULL); /* it drips for longer than that */
 		}
 		turn(server);
 	}
@@ -300,7 +300,7 @@ static void test_hundred(void **state)
 	struct http_limits limits = {.connections = 64,
 				     .per_address = 11,
 				     .requests_per_second = 20,
-				     .head_seconds = 1,
+				     .head_seconds = 3,
 				     .answer_seconds = 1};
 	struct server *server = server_plain(limits);
 	struct peer *other;

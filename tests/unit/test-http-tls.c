@@ -176,7 +176,7 @@ static void test_refused(void **state)
 /* Handshakes that are begun only, and one that is all there was. */
 static void test_head_seconds(void **state)
 {
-	struct server *server = server_tls((struct http_limits){.head_seconds = 1});
+	struct server *server = server_tls((struct http_limits){.head_seconds = 3});
 	struct peer *silent = peer_new(server), *half = peer_new(server);
 	struct peer *shaken = tls_new(server, "NORMAL"), *idle = tls_new(server, "NORMAL");
 
@@ -266,7 +266,7 @@ static void test_reload(void **state)
 
 static void test_hundred(void **state)
 {
-	struct http_limits limits = {.per_address = 16, .head_seconds = 1};
+	struct http_limits limits = {.per_address = 16, .head_seconds = 3};
 	struct server *server = server_tls(limits);
 	struct peer *other;
 

@@ -224,7 +224,7 @@ time.sleep(3600)' "$PORT" "$T/listening"
 @test "only probes: QUIET" {
   server_start s
   host_kubelet kubelet node --to 100.96.0.2 --connections 12
-  verify_start "${TARGET[@]}" --for 1s
+  verify_start "${TARGET[@]}" --for 3s
   client_go kubelet
   server_wait s accepted 12
   verify_wait 0 QUIET
@@ -235,7 +235,7 @@ time.sleep(3600)' "$PORT" "$T/listening"
 @test "only probes, by a kubelet of another name: QUIET" {
   server_start s
   host_kubelet k3s-agent node --to 100.96.0.2 --connections 12
-  verify_start "${TARGET[@]}" --for 1s
+  verify_start "${TARGET[@]}" --for 3s
   client_go k3s-agent
   server_wait s accepted 12
   verify_wait 0 QUIET
@@ -434,9 +434,9 @@ called_within() {
 
 @test "stopped beyond the end of the window, no calls: QUIET only with proof, and the gap is told" {
   server_start s
-  verify_start "${TARGET[@]}" --for 1s
+  verify_start "${TARGET[@]}" --for 3s
   kill -STOP "${TRACERS[$T]}"
-  sleep 2 # the fault itself
+  sleep 4 # the fault itself
   kill -CONT "${TRACERS[$T]}"
   no_traffic
   gap_listed 1
@@ -535,7 +535,7 @@ gap_listed() {
     --hold-until "$T/end"
   client_ready pool
   server_wait s accepted 50
-  verify_start "${TARGET[@]}" --allow-idle --max-connections 8 --for 2s
+  verify_start "${TARGET[@]}" --allow-idle --max-connections 8 --for 4s
   touch "$T/go"
   wait_for '[[ -e $T/sent ]]'
   verify_ended
@@ -866,7 +866,7 @@ server_restart() {
 @test "--ignore by CIDR: QUIET, with the count of what was ignored" {
   server_start s
   client_prepare calls c --to 100.96.0.2 --connections 21
-  verify_start "${TARGET[@]}" --ignore 100.96.0.3/32 --for 1s
+  verify_start "${TARGET[@]}" --ignore 100.96.0.3/32 --for 3s
   client_go calls
   server_wait s accepted 21
   verify_wait 0 QUIET
@@ -896,7 +896,7 @@ LIST
   server_start s
   client_prepare scrape c --to 100.96.0.2 --connections 21
   client_prepare login d --to 100.96.0.2 --connections 2
-  verify_start "${TARGET[@]}" --pods "$T/pods.json" --ignore monitoring --for 1s
+  verify_start "${TARGET[@]}" --pods "$T/pods.json" --ignore monitoring --for 3s
   client_go scrape
   server_wait s accepted 21
   verify_wait 0 QUIET
@@ -912,7 +912,7 @@ dev prometheus-5d4f8c7b9-aaaaa 100.96.0.3 prometheus
 LIST
   server_start s
   client_prepare scrape c --to 100.96.0.2 --connections 21
-  verify_start "${TARGET[@]}" --pods "$T/pods.json" --ignore app=prometheus --for 1s
+  verify_start "${TARGET[@]}" --pods "$T/pods.json" --ignore app=prometheus --for 3s
   client_go scrape
   server_wait s accepted 21
   verify_wait 0 QUIET
