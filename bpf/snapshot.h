@@ -212,7 +212,7 @@ int snapshot_files(struct bpf_iter__task_file *ctx)
 	netns = socket_netns(tp);
 	state = READ(tp, SKC(skc_state));
 	if (state == TCP_LISTEN) {
-		if (kubelet_port && READ(tp, SKC(skc_num)) == kubelet_port && netns == node_netns)
+		if (is_kubelet_port(READ(tp, SKC(skc_num)), netns))
 			kubelet_found(task->group_leader);
 		return 0;
 	}

@@ -15,6 +15,12 @@ static __always_inline bool is_kubelet(struct task_struct *leader)
 	       READ(leader, start_boottime) == kubelet_start;
 }
 
+/* Whoever listens there is the kubelet. */
+static __always_inline bool is_kubelet_port(__u16 port, __u32 netns)
+{
+	return kubelet_port && port == kubelet_port && netns == node_netns;
+}
+
 #if !defined(OLD_KERNEL) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 
 /* Of the bytes of a word, which is the lowest that is zero: 0x80 there, zeros below it. */

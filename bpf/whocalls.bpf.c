@@ -71,8 +71,7 @@ static __noinline int state_changed(const struct sock *sk, int oldstate, int new
 /* Whoever begins to listen on the kubelet's port may be a new kubelet. */
 static __noinline int listens(const struct sock *sk)
 {
-	if (kubelet_port && sk->__sk_common.skc_num == kubelet_port &&
-	    sk->__sk_common.skc_net.net->ns.inum == node_netns)
+	if (is_kubelet_port(sk->__sk_common.skc_num, sk->__sk_common.skc_net.net->ns.inum))
 		__sync_fetch_and_add(&kubelet_listens, 1);
 	return 0;
 }

@@ -296,7 +296,7 @@ verdict() {
 }
 
 @test "a rolling update: it ends in order, what it counted is still known, and the time between is a gap" {
-  local old since ALLOWED
+  local old since
   deploy_server buffer session-service-v1 1 session-service 10.96.0.100
   deploy_client dev login-main 1 --to 10.96.0.100 --port 80 --mode http --connections 25
   deploy_wait buffer session-service-v1 1
@@ -322,8 +322,8 @@ verdict() {
   # of 0 nothing is told; of one that had to be killed, 137
   same "status of the old one" "$(grep "/tasks/exit .*${old#*://}" "$T/events" | grep -o '"exit_status":[0-9]*')" ''
   # that an API server was slow to begin with is none of its own
-  ALLOWED='^(watching |waiting for the Kubernetes API: |the Kubernetes API tells all again$)'
-  same "complaints of the new one" "$(kubectl -n whocalls logs daemonset/whocalls | grep -vE "$ALLOWED")" ''
+  same "complaints of the new one" "$(kubectl -n whocalls logs daemonset/whocalls |
+    grep -vE '^(watching |waiting for the Kubernetes API: |the Kubernetes API tells all again$)')" ''
 
   deploy_client core account-v2 1 --to 10.96.0.100 --port 80 --mode http --connections 7
   same "account's connections" "$(deploy_count core account-v2 1 connections)" 7

@@ -68,10 +68,7 @@ agent_watches() {
 
 # The document of the agent on who called buffer/session-service since then, as of now or later, into $T/since.json.
 agent_since() {
-  local now
-  now=$(date -u +%Y-%m-%dT%H:%M:%S.%N)
-  wait_for "agent_ask '/api/v1/callers?target=buffer/session-service&since=$1' >$T/since.json &&
-    [[ \$(jq -r .window.end $T/since.json) > $now ]]"
+  document_now "$T/since.json" agent_ask "/api/v1/callers?target=buffer/session-service&since=$1"
 }
 
 # since_is NAME NUMBER: connections of that workload in $T/since.json.
@@ -125,9 +122,9 @@ ONE_VALUE='if length == 1 then .[0].value[1] else "\(length) series" end'
 
 # prometheus_answers QUERY FILTER TEXT: what jq's filter makes of the answer, once Prometheus has asked the agent again.
 prometheus_answers() {
-  QUERY=$1 FILTER=$2 TEXT=$3
-  wait_for '[[ $(prometheus_query "$QUERY" | jq -cr "$FILTER") == "$TEXT" ]]' 20 ||
-    same "$1" "$(prometheus_query "$1" | jq -cr "$2")" "$3"
+  local query=$1 filter=$2 text=$3
+  wait_for '[[ $(prometheus_query "$query" | jq -cr "$filter") == "$text" ]]' 20 ||
+    same "$query" "$(prometheus_query "$query" | jq -cr "$filter")" "$text"
 }
 
 # value_is QUERY NUMBER: the same, of the value of its one series.

@@ -34,17 +34,13 @@ agent_stop() {
 
 # agent_callers TARGET: as of now, or later, into $T/out.json.
 agent_callers() {
-  local now
-  now=$(date -u +%Y-%m-%dT%H:%M:%S.%N)
-  wait_for "agent_get '/api/v1/callers?target=$1' >$T/out.json && [[ \$(jq -r .window.end $T/out.json) > $now ]]"
+  document_now "$T/out.json" agent_get "/api/v1/callers?target=$1"
   document_check "$T/out.json"
 }
 
 # agent_since TARGET WHEN: as of now, or later, into $T/since.json.
 agent_since() {
-  local now
-  now=$(date -u +%Y-%m-%dT%H:%M:%S.%N)
-  wait_for "agent_get '/api/v1/callers?target=$1&since=$2' >$T/since.json && [[ \$(jq -r .window.end $T/since.json) > $now ]]"
+  document_now "$T/since.json" agent_get "/api/v1/callers?target=$1&since=$2"
 }
 
 # agent_verdict TARGET WHEN: into $T/verdict.json; prints which.

@@ -203,7 +203,6 @@ LIST
   verify_start "${TARGET[@]}" --for 6s
   server_stop s
   containers_restarted 1
-  rm -f "$T/server.s.ready"
   server_start s
   verify_wait 0 QUIET
 }
@@ -215,7 +214,6 @@ LIST
   verify_start "${TARGET[@]}" --for 1h
   server_stop s
   containers_restarted 1
-  rm -f "$T/server.s.ready"
   server_start s
   client_go calls
   traffic_end connections-opened

@@ -103,7 +103,7 @@ static void slot_free(struct slot *slot)
 {
 	if (slot->state == CONNECTING || slot->state == EXCHANGE)
 		busy--;
-	/* see connection_close() of the server: a slot is used again */
+	/* see connection_event() of the server: a slot is used again */
 	if (slot->polled)
 		epoll_ctl(epoll, EPOLL_CTL_DEL, slot->fd, NULL);
 	if (slot->fd >= 0)

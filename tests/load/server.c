@@ -144,14 +144,8 @@ static int listen_open(void)
 	return fd;
 }
 
-/*
- * While somebody else looks at this process's files (lsof, an iterator of BPF) close() ends nothing
- * yet: what epoll still had would be told of a connection that was freed (epoll(7), "Questions").
- */
-static void connection_close(int epoll, struct connection *connection, bool reset)
+static void connection_close(struct connection *connection, bool reset)
 {
-	if (connection->polled)
-		epoll_ctl(epoll, EPOLL_CTL_DEL, connection->fd, NULL);
 	close(connection->fd);
 	count(&counters.resets, reset);
 	count(&counters.closed, 1);
@@ -295,7 +289,14 @@ static void connection_event(struct worker *worker, struct connection *connectio
 	else
 		r = connection_serve(connection);
 	if (r) {
-		connection_close(worker->epoll, connection, r < 0);
+		/*
+		 * While somebody else looks at this process's files (lsof, an iterator of BPF)
+		 * close() ends nothing yet: epoll would still tell of a connection that was freed
+		 * (epoll(7), "Questions").
+		 */
+		if (connection->polled)
+			epoll_ctl(worker->epoll, EPOLL_CTL_DEL, connection->fd, NULL);
+		connection_close(connection, r < 0);
 		return;
 	}
 	/* A full send buffer stops the reading: the client has to read first. */
@@ -389,7 +390,7 @@ static void *worker_run_blocking(void *arg)
 		if (fd < 0)
 			return NULL; /* shut down */
 		connection = connection_new(fd);
-		connection_close(-1, connection,
+		connection_close(connection,
 				 (talks ? talk_serve(fd) : connection_serve(connection)) < 0);
 	}
 	return NULL;

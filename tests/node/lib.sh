@@ -303,6 +303,15 @@ trace_stop() {
   document_check "$dir/out.json"
 }
 
+# document_now FILE COMMAND…: what it prints, into FILE, once its window ends after this moment: what an agent answers may
+# be older.
+document_now() {
+  local file=$1 now
+  shift
+  now=$(date -u +%Y-%m-%dT%H:%M:%S.%N)
+  wait_for "$(printf '%q ' "$@") >$file && [[ \$(jq -r .window.end $file) > $now ]]"
+}
+
 # What holds for every document. One jq for all of it: where the processor is emulated, each start of one takes long.
 document_check() {
   local rules=(

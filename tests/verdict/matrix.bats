@@ -806,7 +806,6 @@ take_over() {
   server_stop s
   client_go refused || true
   same "refused to the client" "$(client_count refused refused)" 1
-  rm -f "$T/server.s.ready"
   server_start s
   traffic_end attempts-refused
   same refused "$(caller_sum true connections.refused)" 1
@@ -824,7 +823,6 @@ take_over() {
 
 server_restart() {
   server_stop s
-  rm -f "$T/server.s.ready"
   server_start s
 }
 
@@ -842,7 +840,6 @@ server_restart() {
   pod_del s
   wait_for '! in_pod node ip link show veth-s'
   pod_add s 100.96.0.2 fd00:96::2
-  rm -f "$T/server.s.ready"
   server_start s
   verify_start "${TARGET[@]}" --for 1h
   touch "$T/go"

@@ -225,7 +225,6 @@ tracer_signal() {
 
 server_again() {
   server_stop s
-  rm -f "$T/server.s.ready"
   server_main
 }
 

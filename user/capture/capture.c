@@ -485,7 +485,6 @@ int capture_sweep(struct capture *capture, bool everywhere)
 
 	if (r)
 		return r;
-	capture_kubelet_check(capture);
 	capture->attempts.ended = false;
 	if (!everywhere && !capture->n_netns)
 		return 0;

@@ -87,7 +87,7 @@ int capture_poll(struct capture *capture, void (*take)(const struct event *event
  * Looks at every open connection (bytes, idle time, queue): in the namespaces that have any, or a
  * listener of the target, or, if
  * `everywhere`, in all of this node, which also finds what every witness missed; at half-open ones
- * and at listeners, too. Finds a kubelet that began to listen since. Returns 0 or -errno.
+ * and at listeners, too. Returns 0 or -errno.
  */
 int capture_sweep(struct capture *capture, bool everywhere);
 
@@ -107,8 +107,8 @@ bool capture_misses(struct capture *capture);
  * endpoints are here. What is half open counts at once, until the next sweep. 0 or -errno. */
 int capture_last_sweep(struct capture *capture);
 
-/* Calls `take` for each caller with its counts since the start, attempts too. Finds a
- * kubelet that began to listen since. 0, -errno, or what `take` returned.
+/* Calls `take` for each caller with its counts since the start, attempts too. Finds a kubelet
+ * that began to listen since. 0, -errno, or what `take` returned.
  */
 int capture_callers(struct capture *capture,
 		    int (*take)(const struct caller_key *key, const struct caller_counts *counts,
